@@ -1,0 +1,72 @@
+//! Whether a connection is worth tracking, decided once, when it opens.
+
+use aya_ebpf::maps::lpm_trie::Key;
+use tracer_common::event::COMM_LEN;
+
+use crate::{
+    access::Access,
+    globals::{FILTER_COMMS, FILTER_DIR, FILTER_PEERS, FILTER_PIDS, FILTER_PORTS, SELF_TGID},
+    maps::{COMMS, PEERS, PIDS, PORTS},
+    sock::Sock,
+    task::CurrentTask,
+};
+
+/// Whether the service port is watched.
+#[inline(always)]
+pub fn port(port: u16) -> bool {
+    if FILTER_PORTS.load() == 0 {
+        return true;
+    }
+    let port = u32::from(port);
+    PORTS
+        .get(port >> 6)
+        .is_some_and(|word| word & (1 << (port & 63)) != 0)
+}
+
+/// Whether connections of this direction and service port are watched; cheap, so asked first. The tracer's own
+/// connections are its self-test and pass everything.
+#[inline(always)]
+pub fn direction_and_port(tgid: u32, direction: u8, service_port: u16) -> bool {
+    if tgid == SELF_TGID.load() {
+        return true;
+    }
+    let wanted = FILTER_DIR.load();
+    (wanted == 0 || wanted == direction) && port(service_port)
+}
+
+/// Whether this process and peer are watched. What no filter asks for is not even read: the branches are gone
+/// after the verifier.
+#[inline(always)]
+pub fn process_and_peer<A: Access>(tgid: u32, sock: Sock<A>) -> bool {
+    if tgid == SELF_TGID.load() {
+        return true;
+    }
+    if FILTER_PIDS.load() != 0 && PIDS.get_ptr(tgid).is_none() {
+        return false;
+    }
+    (FILTER_COMMS.load() == 0 || process_name()) && (FILTER_PEERS.load() == 0 || peer(sock))
+}
+
+#[inline(always)]
+fn process_name() -> bool {
+    let Some(task) = CurrentTask::get() else {
+        return false;
+    };
+    let mut comm = [0_u64; COMM_LEN / 8];
+    // SAFETY: a local variable can be written.
+    if unsafe { task.comm(&raw mut comm) }.is_none() {
+        return false;
+    }
+    COMMS.get_ptr(comm).is_some()
+}
+
+#[inline(always)]
+fn peer<A: Access>(sock: Sock<A>) -> bool {
+    let Some(family) = sock.family() else { return false };
+    let mut address = [0_u64; 2];
+    // SAFETY: a local variable can be written.
+    if unsafe { sock.remote(family, &raw mut address) }.is_none() {
+        return false;
+    }
+    PEERS.get(Key::new(128, address)).is_some()
+}

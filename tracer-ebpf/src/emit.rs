@@ -1,0 +1,69 @@
+//! Records into the ring buffer, every failure counted.
+
+use core::mem::MaybeUninit;
+
+use aya_ebpf::{
+    bindings::{BPF_RB_AVAIL_DATA, BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP},
+    maps::ring_buf::RingBufEntry,
+};
+use tracer_common::{counter::Counter, event::Change};
+
+use crate::{counters::count, globals::WAKEUP_BYTES, maps::EVENTS};
+
+/// Room for one record. Must be [submitted](Pending::submit) or [given up](Pending::lose); the verifier checks.
+pub struct Pending<T: 'static> {
+    entry: RingBufEntry<T>,
+}
+
+impl<T> Pending<T> {
+    /// Takes room for a fact, which counts as seen; `None`, and counted, when the buffer is full.
+    #[inline(always)]
+    pub fn reserve() -> Option<Self> {
+        count(Counter::Seen);
+        let entry = EVENTS.reserve::<T>(0);
+        if entry.is_none() {
+            count(Counter::RingFull);
+        }
+        entry.map(|entry| Self { entry })
+    }
+
+    /// The record, to be written field by field: it would not fit the 512 bytes of stack twice.
+    #[inline(always)]
+    pub fn record(&mut self) -> *mut T {
+        MaybeUninit::as_mut_ptr(&mut self.entry)
+    }
+
+    /// Hands the record over.
+    ///
+    /// A wakeup per record would cost more than the record: the reader drains on a tick, and is woken only when
+    /// the buffer fills faster than that.
+    #[inline(always)]
+    pub fn submit(self) {
+        let flags = if EVENTS.query(u64::from(BPF_RB_AVAIL_DATA)) >= WAKEUP_BYTES.load() {
+            BPF_RB_FORCE_WAKEUP
+        } else {
+            BPF_RB_NO_WAKEUP
+        };
+        count(Counter::Submitted);
+        self.entry.submit(u64::from(flags));
+    }
+
+    /// Gives the room back; the fact is lost for the reason `counter` names.
+    #[inline(always)]
+    pub fn lose(self, counter: Counter) {
+        count(counter);
+        self.entry.discard(u64::from(BPF_RB_NO_WAKEUP));
+    }
+}
+
+/// Reports a change; says whether it fitted.
+#[inline(always)]
+pub fn change(change: Change) -> bool {
+    let Some(mut pending) = Pending::<Change>::reserve() else {
+        return false;
+    };
+    // SAFETY: the entry is exclusively ours, aligned to 8 bytes, and as long as a record.
+    unsafe { pending.record().write(change) };
+    pending.submit();
+    true
+}

@@ -1,0 +1,7 @@
+//! One thin shell per hook. Each names the kernel function it sits on; the work is in
+//! [`lifecycle`](crate::lifecycle).
+
+mod fentry;
+mod kprobe;
+mod state;
+mod syscall;

@@ -1,0 +1,259 @@
+//! What each hook does, whatever its type: the shells in `hooks/` pick the access mode and call here.
+
+use aya_ebpf::{EbpfContext, helpers::bpf_ktime_get_boot_ns};
+use aya_log_ebpf::{debug, warn};
+use tracer_common::{
+    counter::Counter,
+    event::{Change, Opened, cause, kind},
+    socket::{IPPROTO_TCP, SockRecord, direction, stage, tcp},
+};
+
+use crate::{
+    access::Access,
+    admit,
+    counters::{count, next_id},
+    emit::{self, Pending},
+    maps::SOCKS,
+    sock::Sock,
+    task::CurrentTask,
+};
+
+/// A process is about to send a SYN, or did so an instant ago. Runs in the connecting process's context.
+#[inline(always)]
+pub fn connecting<A: Access>(ctx: &impl EbpfContext, sock: Sock<A>) {
+    let port = sock.remote_port();
+    track(ctx, sock, direction::OUTBOUND, port);
+}
+
+/// A process got a connection from accept. Runs in the accepting process's context.
+#[inline(always)]
+pub fn accepted<A: Access>(ctx: &impl EbpfContext, sock: Sock<A>) {
+    // Other protocols share the function (`dccp_prot` did until it was removed).
+    if sock.protocol() != Some(IPPROTO_TCP) {
+        return;
+    }
+    let port = sock.local_port();
+    track(ctx, sock, direction::INBOUND, port);
+}
+
+#[inline(always)]
+fn track<A: Access>(ctx: &impl EbpfContext, sock: Sock<A>, direction: u8, service_port: Option<u16>) {
+    let tgid = CurrentTask::tgid();
+    // A port that cannot be read passes as 0 and fails, counted, in `fill`.
+    if !admit::direction_and_port(tgid, direction, service_port.unwrap_or(0)) {
+        return;
+    }
+    if !admit::process_and_peer(tgid, sock) {
+        return;
+    }
+    let key = sock.key();
+    end_predecessor(ctx, key);
+    let Some(mut pending) = Pending::<Opened>::reserve() else {
+        return;
+    };
+    let id = next_id();
+    // SAFETY: the entry is exclusively ours, aligned to 8 bytes, and as long as a record.
+    if unsafe { fill(pending.record(), sock, id, tgid, direction) }.is_none() {
+        pending.lose(Counter::Unreadable);
+        warn!(
+            ctx,
+            "a field of a new connection could not be read: it is not tracked"
+        );
+        return;
+    }
+    if SOCKS
+        .insert(
+            key,
+            SockRecord {
+                id,
+                stage: stage::HELD,
+            },
+            0,
+        )
+        .is_err()
+    {
+        pending.lose(Counter::MapFull);
+        warn!(
+            ctx,
+            "the socket table is full: a connection of process {} is not tracked", tgid
+        );
+        return;
+    }
+    pending.submit();
+    debug!(ctx, "connection {} opened by process {}", id, tgid);
+}
+
+/// Writes the record field by field.
+#[inline(always)]
+unsafe fn fill<A: Access>(
+    record: *mut Opened,
+    sock: Sock<A>,
+    id: u64,
+    tgid: u32,
+    direction: u8,
+) -> Option<()> {
+    let task = CurrentTask::get()?;
+    let family = sock.family()?;
+    macro_rules! set {
+        ($field:ident, $value:expr) => {{
+            let value = $value;
+            // SAFETY: a field of a live record that is exclusively ours.
+            unsafe { (&raw mut (*record).$field).write(value) };
+        }};
+    }
+    // SAFETY: the helper has no preconditions.
+    set!(ts, unsafe { bpf_ktime_get_boot_ns() });
+    set!(id, id);
+    set!(kind, kind::OPENED);
+    set!(direction, direction);
+    set!(state, sock.state()?);
+    set!(flags, task.flags()?);
+    set!(tgid, tgid);
+    set!(start, task.start()?);
+    set!(netns, sock.netns()?);
+    set!(local_port, sock.local_port()?);
+    set!(remote_port, sock.remote_port()?);
+    // SAFETY: the field is 16 bytes of a live record, at an offset divisible by 8.
+    unsafe { sock.local(family, (&raw mut (*record).local).cast()) }?;
+    // SAFETY: as above.
+    unsafe { sock.remote(family, (&raw mut (*record).remote).cast()) }?;
+    // SAFETY: as above.
+    unsafe { task.comm((&raw mut (*record).comm).cast()) }
+}
+
+/// A record under the key of a socket that is just opening is over: either the same socket connects again
+/// (`tcp_disconnect` runs no close, `net/ipv4/tcp.c`), or its memory was reused and the end went unseen.
+#[inline(always)]
+fn end_predecessor(ctx: &impl EbpfContext, key: u64) {
+    // SAFETY: the value is only replaced as a whole by these programs, and copied here.
+    let Some(&record) = (unsafe { SOCKS.get(key) }) else {
+        return;
+    };
+    let cause = if record.stage == stage::DEAD {
+        cause::RECONNECTED
+    } else {
+        count(Counter::Unobserved);
+        warn!(ctx, "the end of connection {} was not observed", record.id);
+        cause::UNOBSERVED
+    };
+    emit::change(Change {
+        cause,
+        ..change(record.id, kind::ENDED)
+    });
+}
+
+/// The TCP state of a socket changed. Often in softirq: says nothing about any process.
+#[inline(always)]
+pub fn state_changed<A: Access>(sock: Sock<A>, from: u8, to: u8) {
+    // Of the ten transitions of a loopback connection few matter; most return here.
+    let wanted = match to {
+        tcp::ESTABLISHED => from == tcp::SYN_SENT,
+        tcp::FIN_WAIT1 | tcp::CLOSE_WAIT | tcp::LAST_ACK | tcp::CLOSE => true,
+        _ => false,
+    };
+    if !wanted {
+        return;
+    }
+    let key = sock.key();
+    // SAFETY: the value is only replaced as a whole by these programs, and copied here.
+    let Some(&record) = (unsafe { SOCKS.get(key) }) else {
+        return;
+    };
+    if record.stage == stage::RELEASED {
+        return;
+    }
+    if to == tcp::CLOSE {
+        let dead = SockRecord {
+            stage: stage::DEAD,
+            ..record
+        };
+        let _: Result<(), i32> = SOCKS.insert(key, dead, 0);
+    }
+    let local_port = if to == tcp::ESTABLISHED {
+        sock.local_port().unwrap_or(0)
+    } else {
+        0
+    };
+    let error = if to == tcp::CLOSE { errno(sock.error()) } else { 0 };
+    emit::change(Change {
+        from,
+        to,
+        local_port,
+        error,
+        ..change(record.id, kind::STATE)
+    });
+}
+
+/// `sk_err` fits 16 bits: it holds a positive errno, at most `MAX_ERRNO` = 4095 (`include/linux/err.h`).
+#[inline(always)]
+fn errno(error: Option<i32>) -> u16 {
+    error.and_then(|error| u16::try_from(error).ok()).unwrap_or(0)
+}
+
+/// The process lets a socket go, in this TCP state (0 if unknown). What the socket was is known from its open.
+#[inline(always)]
+pub fn released(key: u64, state: u8) -> Known {
+    // SAFETY: the value is only replaced as a whole by these programs, and copied here.
+    let Some(&record) = (unsafe { SOCKS.get(key) }) else {
+        return Known::No;
+    };
+    if record.stage != stage::RELEASED
+        && emit::change(Change {
+            from: state,
+            ..change(record.id, kind::RELEASED)
+        })
+    {
+        // Only once it was told: a release lost to a full ring is made good by the end that follows.
+        let released = SockRecord {
+            stage: stage::RELEASED,
+            ..record
+        };
+        let _: Result<(), i32> = SOCKS.insert(key, released, 0);
+    }
+    Known::Yes
+}
+
+/// Whether a socket is tracked.
+#[derive(PartialEq, Eq)]
+pub enum Known {
+    Yes,
+    No,
+}
+
+/// Counts the close of a connected socket that is not tracked although the filters would have it: it is older
+/// than the tracer, or its open was lost. Listeners and never-connected sockets are closed here too.
+#[inline(always)]
+pub fn unknown_close<A: Access>(sock: Sock<A>) {
+    let connected = matches!(sock.state(), Some(tcp::ESTABLISHED | tcp::CLOSE_WAIT));
+    let watched = connected
+        && (sock.local_port().is_some_and(admit::port) || sock.remote_port().is_some_and(admit::port));
+    if watched {
+        count(Counter::UnknownClose);
+    }
+}
+
+/// The kernel destroys a socket.
+#[inline(always)]
+pub fn destroyed(key: u64) {
+    // SAFETY: the value is only replaced as a whole by these programs, and copied here.
+    let Some(&record) = (unsafe { SOCKS.get(key) }) else {
+        return;
+    };
+    emit::change(change(record.id, kind::ENDED));
+    let _: Result<(), i32> = SOCKS.remove(key);
+}
+
+#[inline(always)]
+fn change(id: u64, kind: u8) -> Change {
+    Change {
+        // SAFETY: the helper has no preconditions.
+        ts: unsafe { bpf_ktime_get_boot_ns() },
+        id,
+        kind,
+        from: 0,
+        to: 0,
+        cause: cause::DESTROYED,
+        local_port: 0,
+        error: 0,
+    }
+}

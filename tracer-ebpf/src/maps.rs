@@ -1,0 +1,40 @@
+//! All maps. Sizes are defaults; user space overrides them at load.
+
+use aya_ebpf::{
+    macros::map,
+    maps::{Array, HashMap, LpmTrie, PerCpuArray, RingBuf},
+};
+use tracer_common::{counter::Counters, event::COMM_LEN, socket::SockRecord};
+
+/// Records for user space.
+#[map]
+pub static EVENTS: RingBuf = RingBuf::with_byte_size(1 << 22, 0);
+
+/// Tracked sockets. A plain hash whose insert can fail, and is counted when it does: an LRU map would evict
+/// exactly the sockets that are leaked, the ones nobody has touched for longest.
+#[map]
+pub static SOCKS: HashMap<u64, SockRecord> = HashMap::with_max_entries(1 << 17, 0);
+
+/// Loss counters, one entry.
+#[map]
+pub static COUNTERS: PerCpuArray<Counters> = PerCpuArray::with_max_entries(1, 0);
+
+/// The next connection id, one entry shared by all CPUs.
+#[map]
+pub static NEXT_ID: Array<u64> = Array::with_max_entries(1, 0);
+
+/// Bitmap of watched service ports: bit `port % 64` of word `port / 64`.
+#[map]
+pub static PORTS: Array<u64> = Array::with_max_entries(1024, 0);
+
+/// Watched process ids.
+#[map]
+pub static PIDS: HashMap<u32, u8> = HashMap::with_max_entries(256, 0);
+
+/// Watched process names.
+#[map]
+pub static COMMS: HashMap<[u64; COMM_LEN / 8], u8> = HashMap::with_max_entries(256, 0);
+
+/// Watched peer prefixes.
+#[map]
+pub static PEERS: LpmTrie<[u64; 2], u8> = LpmTrie::with_max_entries(256, 0);

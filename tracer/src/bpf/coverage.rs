@@ -1,0 +1,64 @@
+//! What is attached, and what is missing: the ground every finding stands on.
+
+use super::plan::{Backend, ProgramPlan};
+
+/// How one program fared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProgramOutcome {
+    /// The program.
+    pub program: ProgramPlan,
+    /// How far it came.
+    pub result: Outcome,
+}
+
+/// How far a program came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Loaded and attached.
+    Attached,
+    /// The kernel refused to load it.
+    LoadRefused(String),
+    /// Loaded, but it could not be attached.
+    AttachRefused(String),
+}
+
+impl Outcome {
+    /// Why it does not run; `None` if it does.
+    pub fn reason(&self) -> Option<String> {
+        match self {
+            Self::Attached => None,
+            Self::LoadRefused(reason) => Some(format!("load refused: {reason}")),
+            Self::AttachRefused(reason) => Some(format!("attach refused: {reason}")),
+        }
+    }
+}
+
+/// What a running backend covers.
+#[derive(Clone, Debug)]
+pub struct Coverage {
+    /// The backend.
+    pub backend: Backend,
+    /// Its programs.
+    pub programs: Vec<ProgramOutcome>,
+}
+
+impl Coverage {
+    /// The first required program that does not run: without it the backend cannot be used.
+    pub fn failure(&self) -> Option<&ProgramOutcome> {
+        self.programs
+            .iter()
+            .find(|outcome| outcome.program.without.is_none() && outcome.result != Outcome::Attached)
+    }
+
+    /// One sentence for each thing that is not seen, or seen late.
+    pub fn degraded(&self) -> Vec<String> {
+        self.programs
+            .iter()
+            .filter_map(|outcome| {
+                let without = outcome.program.without?;
+                let reason = outcome.result.reason()?;
+                Some(format!("{without} ({}: {reason})", outcome.program.hook))
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,235 @@
+//! A backend at work: the programs, their maps, and what they cover. Dropping it detaches everything; so does the
+//! kernel when the process dies, for nothing is pinned.
+
+use aya::{
+    Ebpf,
+    maps::{Map, MapData, PerCpuArray, RingBuf},
+};
+use log::{debug, info};
+use thiserror::Error;
+use tracer_common::{
+    counter::{COUNT, Counter},
+    names::map,
+};
+
+use super::{
+    attach::{Links, attach},
+    coverage::{Coverage, ProgramOutcome},
+    filter::Filter,
+    misses,
+    object::{self, KernelTypes, ObjectError, Sizes},
+    plan::{Backend, programs},
+    selftest,
+};
+
+/// Why nothing can be traced.
+#[derive(Debug, Error)]
+pub enum SessionError {
+    /// The object does not suit this kernel.
+    #[error(transparent)]
+    Object(#[from] ObjectError),
+    /// No backend of those allowed works.
+    #[error("{}", none_works(.0))]
+    NoBackend(Vec<(Backend, String)>),
+}
+
+fn none_works(failures: &[(Backend, String)]) -> String {
+    let reasons: Vec<String> = failures
+        .iter()
+        .map(|(backend, reason)| format!("{backend}: {reason}"))
+        .collect();
+    let subject = if failures.len() == 1 {
+        "the backend cannot be used here"
+    } else {
+        "no backend can be used here"
+    };
+    format!(
+        "{subject} ({}); `tracer doctor` shows every program's reason",
+        reasons.join("; ")
+    )
+}
+
+/// What a session is to do.
+#[derive(Clone, Debug)]
+pub struct SessionSettings {
+    /// Backends to try, best first.
+    pub backends: Vec<Backend>,
+    /// What to watch.
+    pub filter: Filter,
+    /// Sizes of the kernel's tables.
+    pub sizes: Sizes,
+    /// Highest level of kernel-side diagnostics, 0 for none.
+    pub log_level: u8,
+}
+
+/// A backend at work.
+pub struct Session {
+    ebpf: Ebpf,
+    counters: PerCpuArray<MapData, [u64; COUNT]>,
+    coverage: Coverage,
+    links: Links,
+    verified: Option<bool>,
+    own_records: u64,
+}
+
+/// What a session starts with.
+pub struct Started {
+    /// The session.
+    pub session: Session,
+    /// Where its records arrive.
+    pub ring: RingBuf<MapData>,
+    /// Records of others that arrived during the self-test.
+    pub pending: Vec<Vec<u8>>,
+}
+
+impl Session {
+    /// Attaches the first backend that works: every required program attached, and the self-test passed.
+    ///
+    /// # Errors
+    /// When none does, with each one's reason.
+    pub fn start(types: &KernelTypes, settings: &SessionSettings) -> Result<Started, SessionError> {
+        let mut failures = Vec::new();
+        for &backend in &settings.backends {
+            match Self::start_backend(types, settings, backend)? {
+                Ok(started) => {
+                    info!("backend {backend} attached");
+                    return Ok(started);
+                }
+                Err(reason) => {
+                    info!("backend {backend} cannot be used: {reason}");
+                    failures.push((backend, reason));
+                }
+            }
+        }
+        Err(SessionError::NoBackend(failures))
+    }
+
+    fn start_backend(
+        types: &KernelTypes,
+        settings: &SessionSettings,
+        backend: Backend,
+    ) -> Result<Result<Started, String>, SessionError> {
+        let mut ebpf = object::open(types, &settings.filter, settings.sizes, settings.log_level)?;
+        let (coverage, links) = attach_all(&mut ebpf, types, backend);
+        if let Some(failure) = coverage.failure() {
+            let reason = failure.result.reason().unwrap_or_default();
+            return Ok(Err(format!("{}: {reason}", failure.program.hook)));
+        }
+        let mut ring = RingBuf::try_from(taken(&mut ebpf, map::EVENTS)?).map_err(ObjectError::Filter)?;
+        let counters =
+            PerCpuArray::try_from(taken(&mut ebpf, map::COUNTERS)?).map_err(ObjectError::Filter)?;
+        let tested = selftest::run(&mut ring, &coverage);
+        match &tested.verdict {
+            selftest::Verdict::Wrong(what) => return Ok(Err(format!("self-test failed: {what}"))),
+            selftest::Verdict::NotRun(why) => info!("self-test not run: {why}"),
+            selftest::Verdict::Right => debug!("self-test passed"),
+        }
+        let verified = (tested.verdict == selftest::Verdict::Right).then_some(true);
+        let session = Self {
+            ebpf,
+            counters,
+            coverage,
+            links,
+            verified,
+            own_records: tested.own,
+        };
+        Ok(Ok(Started {
+            session,
+            ring,
+            pending: tested.others,
+        }))
+    }
+
+    /// What is attached.
+    pub fn coverage(&self) -> &Coverage {
+        &self.coverage
+    }
+
+    /// `Some(true)` if the self-test confirmed the hooks, `None` if it could not run.
+    pub fn verified(&self) -> Option<bool> {
+        self.verified
+    }
+
+    /// Records of the self-test: the kernel side counts them, nobody else sees them.
+    pub fn own_records(&self) -> u64 {
+        self.own_records
+    }
+
+    /// Takes the programs off their hooks; counters can still be read.
+    pub fn detach(&mut self) {
+        self.links.clear();
+    }
+
+    /// The kernel object, for the logger.
+    pub fn ebpf_mut(&mut self) -> &mut Ebpf {
+        &mut self.ebpf
+    }
+
+    /// The sum of a counter over all CPUs.
+    ///
+    /// # Errors
+    /// When the map cannot be read.
+    pub fn counters(&self) -> Result<[u64; COUNT], aya::maps::MapError> {
+        let per_cpu = self.counters.get(&0, 0)?;
+        let mut sums = [0; COUNT];
+        for cells in per_cpu.iter() {
+            for (sum, cell) in sums.iter_mut().zip(cells) {
+                *sum += cell;
+            }
+        }
+        Ok(sums)
+    }
+
+    /// Runs that the kernel skipped, over all programs.
+    pub fn program_misses(&self) -> u64 {
+        self.ebpf
+            .programs()
+            .filter_map(|(_, program)| misses::recursion_misses(program))
+            .sum()
+    }
+}
+
+/// One counter of [`Session::counters`].
+pub fn cell(sums: &[u64; COUNT], counter: Counter) -> u64 {
+    sums.get(counter as usize).copied().unwrap_or(0)
+}
+
+/// Loads and attaches every program of a backend; stops at the first required one that fails, for the rest would
+/// be thrown away.
+fn attach_all(ebpf: &mut Ebpf, types: &KernelTypes, backend: Backend) -> (Coverage, Links) {
+    let mut coverage = Coverage {
+        backend,
+        programs: Vec::new(),
+    };
+    let mut links = Links::new();
+    for program in programs(backend, types.facts()) {
+        coverage
+            .programs
+            .push(attach(ebpf, program, types.btf(), &mut links));
+        if coverage.failure().is_some() {
+            break;
+        }
+    }
+    (coverage, links)
+}
+
+/// How every program of a backend fares, each tried for itself.
+///
+/// # Errors
+/// When the object does not suit this kernel.
+pub fn try_all(types: &KernelTypes, backend: Backend) -> Result<Vec<ProgramOutcome>, ObjectError> {
+    let mut ebpf = object::open(types, &Filter::default(), Sizes::default(), 0)?;
+    let mut links = Links::new();
+    Ok(programs(backend, types.facts())
+        .into_iter()
+        .map(|program| attach(&mut ebpf, program, types.btf(), &mut links))
+        .collect())
+}
+
+fn taken(ebpf: &mut Ebpf, name: &str) -> Result<Map, ObjectError> {
+    ebpf.take_map(name).ok_or_else(|| {
+        ObjectError::Filter(aya::maps::MapError::InvalidName {
+            name: name.to_owned(),
+        })
+    })
+}

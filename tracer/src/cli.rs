@@ -1,0 +1,35 @@
+//! The command line: what can be typed ([`args`]), and what it means ([`settings`]).
+
+pub mod args;
+pub mod settings;
+pub mod values;
+
+use std::{env, io};
+
+use clap::Parser as _;
+
+use args::{Args, Command};
+
+use crate::{doctor, output::record, runtime};
+
+/// Logs go to stderr; `RUST_LOG` says how much, warnings if it is not set.
+pub fn init_logging() {
+    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn")).init();
+}
+
+/// Parses the command line and does what it says.
+///
+/// # Errors
+/// What [`exit::report`](crate::exit::report) tells the user.
+pub fn main() -> anyhow::Result<()> {
+    let args = Args::parse();
+    match args.command {
+        Some(Command::Doctor(doctor)) => doctor::run(&doctor),
+        Some(Command::Schema) => {
+            use io::Write as _;
+            let schema = serde_json::to_string_pretty(&schemars::schema_for!(record::Record))?;
+            Ok(writeln!(io::stdout(), "{schema}")?)
+        }
+        None => runtime::run(args.watch.into_settings(env::var_os("RUST_LOG").is_some())?),
+    }
+}

@@ -1,0 +1,139 @@
+//! What can be typed.
+
+use std::{ops::RangeInclusive, path::PathBuf, time::Duration};
+
+use clap::{Parser, Subcommand, ValueEnum};
+use ipnet::IpNet;
+
+use super::values::{byte_size, count, peer, pid, port_range, span};
+use crate::bpf::environment::VMLINUX_BTF;
+
+/// Watches TCP connections being opened and closed, and tells which process leaks them, to whom and how fast.
+///
+/// Alerts go to stdout, logs to stderr. On a terminal a table of what is open follows every ten seconds.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    max_term_width = 100,
+    args_conflicts_with_subcommands = true,
+    after_help = "Exit codes: 0 ended normally; 1 runtime fault; 2 usage; 3 this kernel or these privileges do not \
+                  allow tracing.\nFilters combine: a connection is watched if it matches one value of every kind given."
+)]
+pub struct Args {
+    /// Something other than watching.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// Watching.
+    #[command(flatten)]
+    pub watch: Watch,
+}
+
+/// Something other than watching.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Say what this kernel and these privileges allow
+    Doctor(Doctor),
+    /// Print the JSON Schema of the `--output json` stream
+    Schema,
+}
+
+/// Options of `tracer doctor`.
+#[derive(Debug, Parser)]
+pub struct Doctor {
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub output: Output,
+    /// The kernel's type information
+    #[arg(long, value_name = "PATH", default_value = VMLINUX_BTF)]
+    pub btf: PathBuf,
+}
+
+/// A format of stdout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people
+    Text,
+    /// JSON Lines for programs, see docs/schema.json
+    Json,
+}
+
+/// A choice of backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum BackendChoice {
+    /// The best that works
+    Auto,
+    /// Trampolines
+    Fentry,
+    /// Kprobes
+    Kprobe,
+    /// Tracepoints only
+    Tracepoint,
+}
+
+/// A choice of direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DirectionChoice {
+    /// Connections that local processes start
+    Outbound,
+    /// Connections that local processes accept
+    Inbound,
+}
+
+/// Options of watching.
+#[derive(Debug, Parser)]
+pub struct Watch {
+    /// Watch this service port, or a range like 8000-8100; may be repeated
+    #[arg(long, value_name = "PORT", value_parser = port_range, help_heading = "What to watch")]
+    pub port: Vec<RangeInclusive<u16>>,
+    /// Watch this process; may be repeated
+    #[arg(long, value_name = "PID", value_parser = pid, help_heading = "What to watch")]
+    pub pid: Vec<u32>,
+    /// Watch processes of this name (the kernel keeps its first 15 bytes); may be repeated
+    #[arg(long, value_name = "NAME", help_heading = "What to watch")]
+    pub comm: Vec<String>,
+    /// Watch this remote address or prefix, like 10.0.0.0/8; may be repeated
+    #[arg(long, value_name = "CIDR", value_parser = peer, help_heading = "What to watch")]
+    pub peer: Vec<IpNet>,
+    /// Watch one direction only
+    #[arg(long, value_enum, help_heading = "What to watch")]
+    pub direction: Option<DirectionChoice>,
+
+    /// Connections that must open in a row, none of their group closing
+    #[arg(long, value_name = "N", default_value = "10", value_parser = count, help_heading = "When to alert")]
+    pub min_opened: u64,
+    /// Time that such a row must span: what is shorter is a burst
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = span, help_heading = "When to alert")]
+    pub min_span: Duration,
+    /// Time within which the row must have grown: what stopped earlier is no leak
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = span, help_heading = "When to alert")]
+    pub window: Duration,
+
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Output::Text, help_heading = "Output")]
+    pub output: Output,
+    /// Print the table this often; default: every 10s on a terminal, never elsewhere
+    #[arg(long, value_name = "TIME", value_parser = span, help_heading = "Output")]
+    pub interval: Option<Duration>,
+    /// Rows of each part of the table
+    #[arg(long, value_name = "N", default_value = "10", value_parser = count, help_heading = "Output")]
+    pub rows: u64,
+    /// Stop after this time
+    #[arg(long, value_name = "TIME", value_parser = span, help_heading = "Output")]
+    pub duration: Option<Duration>,
+
+    /// The hooks to use
+    #[arg(long, value_enum, default_value_t = BackendChoice::Auto, help_heading = "Kernel")]
+    pub backend: BackendChoice,
+    /// Size of the ring buffer, a power of two, like 4MiB
+    #[arg(long, value_name = "SIZE", default_value = "4MiB", value_parser = byte_size, help_heading = "Kernel")]
+    pub ring_size: u32,
+    /// Connections tracked at once; more are counted, not tracked
+    #[arg(long, value_name = "N", default_value = "131072", value_parser = count, help_heading = "Kernel")]
+    pub max_connections: u64,
+    /// Groups, processes and peers kept apart; more are counted under `other`
+    #[arg(long, value_name = "N", default_value = "16384", value_parser = count, help_heading = "Kernel")]
+    pub max_groups: u64,
+    /// The kernel's type information
+    #[arg(long, value_name = "PATH", default_value = VMLINUX_BTF, help_heading = "Kernel")]
+    pub btf: PathBuf,
+}

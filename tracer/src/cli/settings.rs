@@ -1,0 +1,99 @@
+//! What the typed options mean.
+
+use std::{path::PathBuf, time::Duration};
+
+use anyhow::Context as _;
+
+use super::args::{BackendChoice, DirectionChoice, Output, Watch};
+use crate::{
+    bpf::{filter::Filter, object::Sizes, plan::Backend, session::SessionSettings},
+    leak::growth::GrowthParameters,
+    model::{connection::Direction, ledger::Limits},
+};
+
+/// Everything the runtime needs to know.
+#[derive(Debug)]
+pub struct Settings {
+    /// How to trace.
+    pub session: SessionSettings,
+    /// How much to remember.
+    pub limits: Limits,
+    /// When to alert.
+    pub growth: GrowthParameters,
+    /// How to print.
+    pub output: Output,
+    /// How often to print the table; `None` for the default of the place where it is printed.
+    pub interval: Option<Duration>,
+    /// Rows of each part of the table.
+    pub rows: usize,
+    /// When to stop.
+    pub duration: Option<Duration>,
+    /// Where the kernel's type information is.
+    pub btf: PathBuf,
+}
+
+impl Watch {
+    /// The settings. Kernel-side diagnostics are on only if somebody asked for logs.
+    ///
+    /// # Errors
+    /// When a number does not fit this machine.
+    pub fn into_settings(self, logs_asked_for: bool) -> anyhow::Result<Settings> {
+        let size = |number: u64| usize::try_from(number).context("a count does not fit this machine");
+        let backends = match self.backend {
+            BackendChoice::Auto => Backend::ALL.to_vec(),
+            BackendChoice::Fentry => vec![Backend::Fentry],
+            BackendChoice::Kprobe => vec![Backend::Kprobe],
+            BackendChoice::Tracepoint => vec![Backend::Tracepoint],
+        };
+        let direction = self.direction.map(|direction| match direction {
+            DirectionChoice::Outbound => Direction::Outbound,
+            DirectionChoice::Inbound => Direction::Inbound,
+        });
+        let filter = Filter {
+            ports: self.port,
+            pids: self.pid,
+            comms: self.comm,
+            peers: self.peer,
+            direction,
+        };
+        let connections = u32::try_from(self.max_connections).context("--max-connections is too large")?;
+        Ok(Settings {
+            session: SessionSettings {
+                backends,
+                filter,
+                sizes: Sizes {
+                    ring_bytes: self.ring_size,
+                    connections,
+                },
+                log_level: if logs_asked_for { log_level() } else { 0 },
+            },
+            limits: Limits {
+                connections: size(self.max_connections)?,
+                groups: size(self.max_groups)?,
+                ..Limits::default()
+            },
+            growth: GrowthParameters {
+                min_opened: self.min_opened,
+                min_span: self.min_span,
+                window: self.window,
+            },
+            output: self.output,
+            interval: self.interval,
+            rows: size(self.rows)?,
+            duration: self.duration,
+            btf: self.btf,
+        })
+    }
+}
+
+/// The highest level anybody would read, as the kernel side numbers levels (`aya_log_common::Level`).
+fn log_level() -> u8 {
+    match log::max_level() {
+        log::LevelFilter::Off => 0,
+        log::LevelFilter::Error => 1,
+        log::LevelFilter::Warn => 2,
+        log::LevelFilter::Info => 3,
+        log::LevelFilter::Debug => 4,
+        log::LevelFilter::Trace => 5,
+    }
+}

@@ -1,0 +1,4 @@
+//! From the kernel's bytes to the model's events.
+
+pub mod decode;
+pub mod ring;

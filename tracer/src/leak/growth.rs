@@ -1,0 +1,195 @@
+//! The first rule: a group whose connections grow over a window without any closing.
+//!
+//! It finds leaks that close nothing, within seconds. It cannot tell a pool that is warming up from a leak, and it
+//! misses leaks beside connections that do close: `docs/limitations.md`.
+
+use std::{collections::HashMap, time::Duration};
+
+use super::{
+    Detector,
+    finding::{Evidence, Finding, FindingId, Resolution, Stage},
+};
+use crate::model::{
+    connection::GroupKey,
+    ledger::{Fact, Ledger},
+    time::Time,
+};
+
+/// Parameters of the rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GrowthParameters {
+    /// Connections that must have opened in a row, none closing.
+    pub min_opened: u64,
+    /// Time that the row must span: shorter, and it is one burst.
+    pub min_span: Duration,
+    /// The row must have grown within this time: longer ago, and it has stopped.
+    pub window: Duration,
+}
+
+impl Default for GrowthParameters {
+    fn default() -> Self {
+        Self {
+            min_opened: 10,
+            min_span: Duration::from_secs(10),
+            window: Duration::from_secs(600),
+        }
+    }
+}
+
+/// A row of openings without a close between them.
+#[derive(Clone, Copy, Debug)]
+struct Row {
+    opened: u64,
+    since: Time,
+    last: Time,
+}
+
+#[derive(Default)]
+struct Watch {
+    row: Option<Row>,
+    closed: u64,
+    alert: Option<Alert>,
+}
+
+/// A finding that is not resolved yet.
+struct Alert {
+    id: FindingId,
+    evidence: Evidence,
+    peak: u32,
+    /// Open when last told.
+    told: u32,
+}
+
+/// The rule and its memory: one small record per group that opened something.
+pub struct GrowthRule {
+    parameters: GrowthParameters,
+    watched: HashMap<GroupKey, Watch>,
+    next: u64,
+}
+
+impl GrowthRule {
+    /// With these parameters.
+    pub fn new(parameters: GrowthParameters) -> Self {
+        Self {
+            parameters,
+            watched: HashMap::new(),
+            next: 1,
+        }
+    }
+}
+
+impl Detector for GrowthRule {
+    fn observe(&mut self, fact: &Fact) {
+        match *fact {
+            Fact::Opened { group, at } => {
+                let row = &mut self.watched.entry(group).or_default().row;
+                let row = row.get_or_insert(Row {
+                    opened: 0,
+                    since: at,
+                    last: at,
+                });
+                row.opened += 1;
+                row.last = row.last.max(at);
+            }
+            Fact::Closed { group, .. } => {
+                let watch = self.watched.entry(group).or_default();
+                watch.closed += 1;
+                watch.row = None;
+            }
+        }
+    }
+
+    fn tick(&mut self, now: Time, ledger: &Ledger, findings: &mut Vec<Finding>) {
+        let Self {
+            parameters,
+            watched,
+            next,
+        } = self;
+        let mut news = Vec::new();
+        watched.retain(|group, watch| {
+            // The ledger forgets a group when nothing has been open in it for long: nothing to accuse.
+            let Some(entry) = ledger.groups().get(group) else {
+                return false;
+            };
+            let open = entry.tally.open;
+            let stage = match &mut watch.alert {
+                Some(alert) => alert.follow(open, watch.row),
+                None => match watch.row.filter(|row| row.is_growth(*parameters, now)) {
+                    Some(row) => {
+                        let evidence = row.evidence(watch.closed);
+                        watch.alert = Some(Alert {
+                            id: FindingId(*next),
+                            evidence,
+                            peak: open,
+                            told: open,
+                        });
+                        *next += 1;
+                        Some(Stage::Opened)
+                    }
+                    None => None,
+                },
+            };
+            if let (Some(stage), Some(alert)) = (stage, &watch.alert) {
+                let comm = ledger.name(group.process);
+                let Alert {
+                    id,
+                    evidence,
+                    peak,
+                    told: _,
+                } = *alert;
+                news.push(Finding {
+                    id,
+                    stage,
+                    group: *group,
+                    comm,
+                    open,
+                    peak,
+                    evidence,
+                });
+            }
+            if matches!(stage, Some(Stage::Resolved(_))) {
+                watch.alert = None;
+            }
+            true
+        });
+        // The table has no order; people and tests want one.
+        news.sort_unstable_by_key(|finding| finding.id);
+        findings.append(&mut news);
+    }
+}
+
+impl Row {
+    fn is_growth(&self, parameters: GrowthParameters, now: Time) -> bool {
+        self.opened >= parameters.min_opened
+            && self.last.since(self.since) >= parameters.min_span
+            && now.since(self.last) <= parameters.window
+    }
+
+    fn evidence(&self, closed_before: u64) -> Evidence {
+        Evidence {
+            opened: self.opened,
+            since: self.since,
+            last: self.last,
+            closed_before,
+        }
+    }
+}
+
+impl Alert {
+    /// What is news about it, now that `open` connections are open.
+    fn follow(&mut self, open: u32, row: Option<Row>) -> Option<Stage> {
+        self.peak = self.peak.max(open);
+        // A close ends the row but not the finding: what the finding rests on stays as it was.
+        if let Some(row) = row.filter(|row| row.since == self.evidence.since) {
+            self.evidence = row.evidence(self.evidence.closed_before);
+        }
+        if open <= self.peak / 2 {
+            return Some(Stage::Resolved(Resolution::Drained));
+        }
+        if open >= self.told.saturating_mul(2) {
+            self.told = open;
+            return Some(Stage::Updated);
+        }
+        None
+    }
+}

@@ -1,0 +1,192 @@
+//! The rules, each by the sentence it defends.
+
+use std::{net::IpAddr, time::Duration};
+
+use super::{
+    Detector,
+    finding::{Finding, Resolution, Stage},
+    growth::{GrowthParameters, GrowthRule},
+};
+use crate::model::{
+    connection::{ConnectionId, Direction, ProcessId},
+    event::{Event, EventKind, Opening},
+    ledger::{Ledger, Limits},
+    name::Comm,
+    time::Time,
+};
+
+/// A ledger and the rule, driven like the runtime drives them.
+struct Bench {
+    ledger: Ledger,
+    rule: GrowthRule,
+    next: u64,
+    told: Vec<Finding>,
+}
+
+fn at(seconds: f64) -> Time {
+    Time(0) + Duration::from_secs_f64(1000.0 + seconds)
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self {
+            ledger: Ledger::new(Limits::default()),
+            rule: GrowthRule::new(GrowthParameters::default()),
+            next: 0,
+            told: Vec::new(),
+        }
+    }
+
+    fn apply(&mut self, event: &Event) {
+        let mut facts = Vec::new();
+        self.ledger.apply(event, &mut facts);
+        facts.iter().for_each(|fact| self.rule.observe(fact));
+    }
+
+    fn open(&mut self, pid: u32, seconds: f64) -> u64 {
+        self.next += 1;
+        let peer = IpAddr::from([10, 0, 0, 7]);
+        let opening = Opening {
+            process: ProcessId { pid, start: Time(1) },
+            comm: Comm::from("controller"),
+            direction: Direction::Inbound,
+            connecting: false,
+            local: (peer, 9090).into(),
+            peer: (peer, 40000).into(),
+            netns: 1,
+        };
+        self.apply(&Event {
+            at: at(seconds),
+            id: ConnectionId(self.next),
+            kind: EventKind::Opened(opening),
+        });
+        self.next
+    }
+
+    fn close(&mut self, id: u64, seconds: f64) {
+        self.apply(&Event {
+            at: at(seconds),
+            id: ConnectionId(id),
+            kind: EventKind::Released { connected: true },
+        });
+    }
+
+    fn tick(&mut self, seconds: f64) -> Vec<Stage> {
+        let mut findings = Vec::new();
+        self.ledger.tick(at(seconds));
+        self.rule.tick(at(seconds), &self.ledger, &mut findings);
+        self.told.extend(findings.iter().cloned());
+        findings.iter().map(|finding| finding.stage).collect()
+    }
+}
+
+#[test]
+fn three_connections_a_second_that_never_close_are_flagged_within_fifteen_seconds() {
+    let mut bench = Bench::new();
+    for second in 0..15_u32 {
+        for _ in 0..3 {
+            bench.open(1, f64::from(second));
+        }
+        bench.tick(f64::from(second) + 0.5);
+    }
+    assert_eq!(bench.told.len(), 1, "one alert, once");
+    let finding = &bench.told[0];
+    assert_eq!((finding.stage, finding.open), (Stage::Opened, 33));
+    let rate = finding.evidence.per_hour().unwrap();
+    assert!(
+        (10_800.0..=11_600.0).contains(&rate),
+        "3 a second are 10,800 an hour, {rate} found"
+    );
+}
+
+#[test]
+fn a_burst_is_not_growth() {
+    let mut bench = Bench::new();
+    for _ in 0..100 {
+        bench.open(1, 0.0);
+    }
+    assert_eq!(bench.tick(5.0), []);
+    assert_eq!(bench.tick(300.0), []);
+}
+
+#[test]
+fn a_single_close_breaks_the_row() {
+    let mut bench = Bench::new();
+    let mut last = 0;
+    for second in 0..60_u32 {
+        last = bench.open(1, f64::from(second));
+        if second % 9 == 8 {
+            bench.close(last, f64::from(second) + 0.1);
+        }
+        assert_eq!(bench.tick(f64::from(second) + 0.5), [], "second {second}");
+    }
+    assert!(last > 0);
+}
+
+#[test]
+fn growth_that_stopped_long_ago_is_not_flagged() {
+    let mut bench = Bench::new();
+    for second in 0..20_u32 {
+        bench.open(1, f64::from(second));
+    }
+    assert_eq!(bench.tick(19.0 + 601.0), []);
+}
+
+#[test]
+fn the_alert_resolves_when_half_are_closed_and_can_come_again() {
+    let mut bench = Bench::new();
+    let mut leak = |bench: &mut Bench, from: u32| -> Vec<u64> {
+        (from..from + 20)
+            .map(|second| bench.open(1, f64::from(second)))
+            .collect()
+    };
+    let ids = leak(&mut bench, 0);
+    assert_eq!(bench.tick(20.0), [Stage::Opened]);
+    for id in &ids[..9] {
+        bench.close(*id, 21.0);
+    }
+    assert_eq!(bench.tick(21.5), [], "11 of 20 are still open");
+    bench.close(ids[9], 22.0);
+    assert_eq!(bench.tick(22.5), [Stage::Resolved(Resolution::Drained)]);
+    assert_eq!(bench.tick(23.5), [], "told once");
+    leak(&mut bench, 30);
+    assert_eq!(bench.tick(51.0), [Stage::Opened]);
+    assert_ne!(bench.told[0].id, bench.told[2].id, "a new finding has a new id");
+}
+
+#[test]
+fn only_doubling_is_news() {
+    let mut bench = Bench::new();
+    let mut news = Vec::new();
+    for second in 0..200_u32 {
+        bench.open(1, f64::from(second));
+        news.extend(bench.tick(f64::from(second) + 0.5));
+    }
+    assert_eq!(
+        news,
+        [
+            Stage::Opened,
+            Stage::Updated,
+            Stage::Updated,
+            Stage::Updated,
+            Stage::Updated
+        ]
+    );
+}
+
+#[test]
+fn processes_are_judged_apart() {
+    let mut bench = Bench::new();
+    for second in 0..20_u32 {
+        bench.open(1, f64::from(second));
+        let id = bench.open(2, f64::from(second));
+        bench.close(id, f64::from(second) + 0.2);
+    }
+    bench.tick(20.0);
+    let accused: Vec<u32> = bench
+        .told
+        .iter()
+        .map(|finding| finding.group.process.pid)
+        .collect();
+    assert_eq!(accused, [1]);
+}

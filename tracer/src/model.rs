@@ -1,0 +1,15 @@
+//! The state of the world as far as the events tell: connections, and the groups they form.
+//!
+//! Pure: events and the time go in, facts and views come out.
+
+pub mod connection;
+pub mod event;
+pub mod group;
+pub mod ledger;
+pub mod name;
+pub mod tally;
+pub mod time;
+pub mod view;
+
+#[cfg(test)]
+mod tests;

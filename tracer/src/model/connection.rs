@@ -1,0 +1,187 @@
+//! One connection, and the words for what it can be.
+
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+};
+
+use tracer_common::socket::direction;
+
+use super::time::Time;
+
+/// Identity of a connection: given by the kernel programs at open, never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId(pub u64);
+
+/// Identity of a process: a bare process id is reused, the pair is not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProcessId {
+    /// Process id in the initial PID namespace; 0 stands for the kernel itself.
+    pub pid: u32,
+    /// Start of the process.
+    pub start: Time,
+}
+
+impl ProcessId {
+    /// Sockets that kernel threads opened.
+    pub const KERNEL: Self = Self {
+        pid: 0,
+        start: Time(0),
+    };
+    /// All processes that found no place in a full table.
+    pub const OTHER: Self = Self {
+        pid: u32::MAX,
+        start: Time(u64::MAX),
+    };
+}
+
+/// Who started a connection, seen from the process that holds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Direction {
+    /// The process connected.
+    Outbound,
+    /// The process accepted.
+    Inbound,
+}
+
+impl Direction {
+    /// The number used in records and globals.
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Outbound => direction::OUTBOUND,
+            Self::Inbound => direction::INBOUND,
+        }
+    }
+
+    /// From that number.
+    pub const fn from_number(number: u8) -> Option<Self> {
+        match number {
+            direction::OUTBOUND => Some(Self::Outbound),
+            direction::INBOUND => Some(Self::Inbound),
+            _ => None,
+        }
+    }
+
+    /// The word used in flags and output.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Outbound => "outbound",
+            Self::Inbound => "inbound",
+        }
+    }
+}
+
+impl fmt::Display for Direction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// Where a connection is in its life, as the process that holds it sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// SYN sent, no answer yet.
+    Connecting,
+    /// The attempt failed with this errno; the socket is still held.
+    Failed(u16),
+    /// Established, held.
+    Open,
+    /// The peer closed, we did not (CLOSE_WAIT).
+    HalfClosedRemote,
+    /// We shut down, the descriptor is still held.
+    HalfClosedLocal,
+    /// TCP state CLOSE, the descriptor is still held: invisible to `ss`.
+    DeadHeld,
+    /// The process let go; the kernel may linger.
+    Released,
+}
+
+impl Phase {
+    /// Whether the process holds an established or once established connection.
+    pub const fn is_held(self) -> bool {
+        matches!(
+            self,
+            Self::Open | Self::HalfClosedRemote | Self::HalfClosedLocal | Self::DeadHeld
+        )
+    }
+}
+
+/// One connection.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    /// Where it is counted.
+    pub group: GroupKey,
+    /// This end.
+    pub local: SocketAddr,
+    /// The other end.
+    pub peer: SocketAddr,
+    /// Inode number of the network namespace.
+    pub netns: u32,
+    /// When it was opened: accepted, or established; while connecting, when the attempt began.
+    pub opened: Time,
+    /// Where it is.
+    pub phase: Phase,
+    /// When it got there.
+    pub phase_since: Time,
+}
+
+impl Connection {
+    /// Goes on to a phase.
+    pub fn enter(&mut self, phase: Phase, at: Time) {
+        self.phase = phase;
+        self.phase_since = at;
+    }
+}
+
+/// The peer of a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Peer {
+    /// One address.
+    Address(IpAddr),
+    /// All addresses that found no place in a full table.
+    Other,
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => address.fmt(f),
+            Self::Other => f.pad("other"),
+        }
+    }
+}
+
+/// What makes connections belong together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GroupKey {
+    /// The process that holds them.
+    pub process: ProcessId,
+    /// Who starts them.
+    pub direction: Direction,
+    /// The other end.
+    pub peer: Peer,
+    /// The server's port.
+    pub service_port: u16,
+}
+
+impl GroupKey {
+    /// The same group without its process: a peer as the host sees it.
+    pub const fn peer_key(self) -> PeerKey {
+        PeerKey {
+            direction: self.direction,
+            peer: self.peer,
+            service_port: self.service_port,
+        }
+    }
+}
+
+/// A peer of the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PeerKey {
+    /// Who starts the connections.
+    pub direction: Direction,
+    /// The other end.
+    pub peer: Peer,
+    /// The server's port.
+    pub service_port: u16,
+}

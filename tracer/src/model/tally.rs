@@ -1,0 +1,167 @@
+//! Counting: totals, what is open now, rates per minute, lifetimes.
+
+use std::time::Duration;
+
+use sketches_ddsketch::{Config, DDSketch};
+
+use super::time::Time;
+
+const SLOT: Duration = Duration::from_secs(5);
+const SLOTS: usize = 12;
+
+/// Events per minute, over the last minute in slots of five seconds.
+#[derive(Clone, Debug, Default)]
+pub struct Rate {
+    slots: [u32; SLOTS],
+    /// Number of the newest slot since boot.
+    newest: u64,
+}
+
+impl Rate {
+    /// Counts one event.
+    pub fn add(&mut self, at: Time) {
+        self.advance(slot(at));
+        // An event that comes late counts in the newest slot: it is less than a slot away.
+        if let Some(cell) = self.slots.get_mut(index(self.newest)) {
+            *cell = cell.saturating_add(1);
+        }
+    }
+
+    /// Events in the minute before `now`.
+    pub fn per_minute(&self, now: Time) -> u32 {
+        let now = slot(now);
+        (0..SLOTS as u64)
+            .filter(|back| *back <= self.newest && self.newest - back + (SLOTS as u64) > now)
+            .map(|back| self.slots.get(index(self.newest - back)).copied().unwrap_or(0))
+            .fold(0, u32::saturating_add)
+    }
+
+    fn advance(&mut self, to: u64) {
+        if to <= self.newest {
+            return;
+        }
+        for stale in 0..(to - self.newest).min(SLOTS as u64) {
+            if let Some(cell) = self.slots.get_mut(index(to - stale)) {
+                *cell = 0;
+            }
+        }
+        self.newest = to;
+    }
+}
+
+fn slot(at: Time) -> u64 {
+    at.since(Time(0)).as_secs() / SLOT.as_secs()
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the remainder is below the number of slots"
+)]
+fn index(slot: u64) -> usize {
+    (slot % SLOTS as u64) as usize
+}
+
+/// The counts of a group, a process or a peer. Conservation: `opened = open + closed`.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    /// Held now: established, accepted, half closed or dead.
+    pub open: u32,
+    /// Attempts under way.
+    pub connecting: u32,
+    /// Ever opened.
+    pub opened: u64,
+    /// Ever closed.
+    pub closed: u64,
+    /// Attempts that never became a connection.
+    pub failed: u64,
+    /// Openings per minute.
+    pub opened_rate: Rate,
+    /// Closes per minute.
+    pub closed_rate: Rate,
+}
+
+impl Tally {
+    /// A connection opened.
+    pub fn open(&mut self, at: Time) {
+        self.open += 1;
+        self.opened += 1;
+        self.opened_rate.add(at);
+    }
+
+    /// A connection closed.
+    pub fn close(&mut self, at: Time) {
+        self.open = self.open.saturating_sub(1);
+        self.closed += 1;
+        self.closed_rate.add(at);
+    }
+
+    /// An attempt began.
+    pub fn attempt(&mut self) {
+        self.connecting += 1;
+    }
+
+    /// An attempt ended, one way or the other.
+    pub fn attempt_over(&mut self, failed: bool) {
+        self.connecting = self.connecting.saturating_sub(1);
+        self.failed += u64::from(failed);
+    }
+}
+
+/// How long closed connections lived: quantiles with 2 % relative error, in at most 512 bins (DDSketch, Masson,
+/// Rim and Lee, VLDB 2019).
+#[derive(Clone)]
+pub struct Lifetimes(Box<DDSketch>);
+
+impl Default for Lifetimes {
+    fn default() -> Self {
+        // From a microsecond up; shorter lives count as zero.
+        Self(Box::new(DDSketch::new(Config::new(0.02, 512, 1e-6))))
+    }
+}
+
+impl Lifetimes {
+    /// Takes in one lifetime.
+    pub fn add(&mut self, lifetime: Duration) {
+        self.0.add(lifetime.as_secs_f64());
+    }
+
+    /// The lifetime that the share `q` (0 to 1) of the connections did not outlive; `None` before the first.
+    pub fn quantile(&self, q: f64) -> Option<Duration> {
+        let seconds = self.0.quantile(q).ok().flatten()?;
+        Duration::try_from_secs_f64(seconds.max(0.0)).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Time {
+        Time(0) + Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_rate_forgets_what_is_older_than_a_minute() {
+        let mut rate = Rate::default();
+        for second in 1000..1030 {
+            rate.add(at(second));
+        }
+        assert_eq!(rate.per_minute(at(1030)), 30);
+        assert_eq!(rate.per_minute(at(1065)), 25, "the first slot of five is gone");
+        assert_eq!(rate.per_minute(at(1090)), 0);
+        assert_eq!(rate.per_minute(at(100_000)), 0);
+        rate.add(at(100_000));
+        assert_eq!(rate.per_minute(at(100_000)), 1);
+    }
+
+    #[test]
+    fn lifetimes_are_within_two_percent() {
+        let mut lifetimes = Lifetimes::default();
+        assert_eq!(lifetimes.quantile(0.5), None);
+        for millis in 1..=1000 {
+            lifetimes.add(Duration::from_millis(millis));
+        }
+        let median = lifetimes.quantile(0.5).unwrap().as_secs_f64();
+        assert!((median - 0.5).abs() < 0.5 * 0.021, "{median}");
+    }
+}

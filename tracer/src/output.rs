@@ -1,0 +1,12 @@
+//! What people and programs see. Pure: values in, text out; writing is [`runtime`](crate::runtime)'s.
+
+pub mod advice;
+pub mod json;
+pub mod record;
+pub mod sanitize;
+pub mod span;
+pub mod table;
+pub mod text;
+
+#[cfg(test)]
+mod tests;

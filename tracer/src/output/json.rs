@@ -1,0 +1,207 @@
+//! Model values as [`record`](super::record)s, and records as lines.
+
+use std::time::{Duration, SystemTime};
+
+use super::{
+    advice,
+    record::{
+        self, AgeQuantiles, Alert, AlertStatus, Body, Books, Confidence, Counts, Direction,
+        LifetimeQuantiles, PeerRow, Process, ProcessRow, Record, Table, Tier, Totals, VERSION,
+    },
+};
+use crate::{
+    leak::finding::{Finding, Resolution, Stage},
+    model::{
+        connection::{self, ProcessId},
+        name::Comm,
+        tally::Tally,
+        time::Time,
+        view::{self, Row},
+    },
+};
+
+/// Boot time as wall-clock time: where boot lay when the tracer started.
+#[derive(Clone, Copy, Debug)]
+pub struct Wall {
+    boot: SystemTime,
+}
+
+impl Wall {
+    /// From one reading of both clocks.
+    pub fn new(now: Time, wall: SystemTime) -> Self {
+        Self {
+            boot: wall
+                .checked_sub(now.since(Time(0)))
+                .unwrap_or(SystemTime::UNIX_EPOCH),
+        }
+    }
+
+    /// RFC 3339, UTC, milliseconds.
+    pub fn rfc3339(self, at: Time) -> String {
+        let moment = self.boot.checked_add(at.since(Time(0))).unwrap_or(self.boot);
+        humantime::format_rfc3339_millis(moment).to_string()
+    }
+
+    /// `14:03:09`, UTC.
+    pub fn clock(self, at: Time) -> String {
+        let full = self.rfc3339(at);
+        full.get(11..19).unwrap_or(&full).to_owned()
+    }
+}
+
+/// A record as one line, the newline included. Serialising these types cannot fail; if it did, the line would say so.
+pub fn line(wall: Wall, now: Time, body: Body) -> String {
+    let record = Record {
+        v: VERSION,
+        time: wall.rfc3339(now),
+        body,
+    };
+    let mut line = serde_json::to_string(&record).unwrap_or_else(|error| {
+        format!(
+            r#"{{"v":{VERSION},"type":"error","message":"{}"}}"#,
+            error.to_string().escape_default()
+        )
+    });
+    line.push('\n');
+    line
+}
+
+/// A finding as a record.
+pub fn alert(finding: &Finding, confidence: Confidence, wall: Wall) -> Alert {
+    let Finding {
+        id,
+        stage,
+        group,
+        comm,
+        open,
+        peak,
+        evidence,
+    } = finding;
+    let (status, resolution) = match stage {
+        Stage::Opened => (AlertStatus::Opened, None),
+        Stage::Updated => (AlertStatus::Updated, None),
+        Stage::Resolved(Resolution::Drained) => (AlertStatus::Resolved, Some(record::Resolution::Drained)),
+    };
+    Alert {
+        id: id.to_string(),
+        status,
+        tier: Tier::Suspected,
+        process: process(group.process, *comm),
+        direction: direction(group.direction),
+        peer: group.peer.to_string(),
+        service_port: group.service_port,
+        open: *open,
+        peak: *peak,
+        opened: evidence.opened,
+        closed_before: evidence.closed_before,
+        span_seconds: seconds(evidence.span()),
+        growth_per_hour: evidence.per_hour(),
+        since: wall.rfc3339(evidence.since),
+        resolution,
+        confidence,
+        advice: advice::next_step(finding),
+    }
+}
+
+/// The views as a record.
+pub fn table(
+    (processes, all_processes): &(Vec<Row<view::ProcessKey>>, usize),
+    (peers, all_peers): &(Vec<Row<connection::PeerKey>>, usize),
+    total: &Tally,
+) -> Table {
+    Table {
+        processes: processes
+            .iter()
+            .map(|row| ProcessRow {
+                process: process(row.key.id, row.key.comm),
+                counts: counts(row),
+            })
+            .collect(),
+        processes_hidden: (all_processes - processes.len()) as u64,
+        peers: peers
+            .iter()
+            .map(|row| PeerRow {
+                direction: direction(row.key.direction),
+                peer: row.key.peer.to_string(),
+                service_port: row.key.service_port,
+                counts: counts(row),
+            })
+            .collect(),
+        peers_hidden: (all_peers - peers.len()) as u64,
+        total: totals(total),
+    }
+}
+
+/// The sum over everything.
+pub fn totals(tally: &Tally) -> Totals {
+    let Tally {
+        open,
+        connecting,
+        opened,
+        closed,
+        failed,
+        ..
+    } = *tally;
+    Totals {
+        open,
+        connecting,
+        opened,
+        closed,
+        failed,
+    }
+}
+
+fn counts<K>(row: &Row<K>) -> Counts {
+    Counts {
+        open: row.open,
+        connecting: row.connecting,
+        opened: row.opened,
+        closed: row.closed,
+        failed: row.failed,
+        opened_per_minute: row.opened_per_minute,
+        closed_per_minute: row.closed_per_minute,
+        open_age: row.ages.map(|ages| AgeQuantiles {
+            oldest: seconds(ages.oldest),
+            median: seconds(ages.median),
+            p90: seconds(ages.p90),
+        }),
+        lifetime: row.lifetimes.map(|(median, p90)| LifetimeQuantiles {
+            median: seconds(median),
+            p90: seconds(p90),
+        }),
+    }
+}
+
+/// JSON strings are Unicode, so bytes that are not are replaced; the serialiser escapes the rest.
+fn process(id: ProcessId, comm: Comm) -> Process {
+    Process {
+        pid: (id != ProcessId::OTHER).then_some(id.pid),
+        start_ns: id.start.0.to_string(),
+        comm: String::from_utf8_lossy(comm.bytes()).into_owned(),
+    }
+}
+
+fn direction(direction: connection::Direction) -> Direction {
+    match direction {
+        connection::Direction::Outbound => Direction::Outbound,
+        connection::Direction::Inbound => Direction::Inbound,
+    }
+}
+
+/// Microseconds are precise enough, and shorter to read.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "microseconds of a century are below 2^52"
+)]
+fn seconds(span: Duration) -> f64 {
+    span.as_micros() as f64 / 1e6
+}
+
+/// Books from the kernel's counters and our own; see [`Books`] for the identities.
+pub fn confidence(attached: Time, books: &Books, degraded: &[String], wall: Wall) -> Confidence {
+    Confidence {
+        attached_since: wall.rfc3339(attached),
+        lost: books.lost(),
+        degraded: degraded.to_vec(),
+    }
+}

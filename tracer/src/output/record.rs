@@ -1,0 +1,322 @@
+//! The JSON Lines stream, one type per line kind. `docs/schema.json` is generated from these types
+//! (`tracer schema`), and a test compares it with real output.
+//!
+//! Compatibility: fields are only added within one version `v`; a change of meaning or a removal raises it.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// Version of the stream.
+pub const VERSION: u32 = 1;
+
+/// One line.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Record {
+    /// Version of the stream, 1.
+    pub v: u32,
+    /// Wall-clock time, RFC 3339, UTC.
+    pub time: String,
+    /// What the line says.
+    #[serde(flatten)]
+    pub body: Body,
+}
+
+/// What a line says, by its `type`.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Body {
+    /// First line: the tracer is attached.
+    Started(Started),
+    /// A group leaks, still leaks, or no longer does.
+    Alert(Alert),
+    /// The counts per process and per peer, every `--interval`.
+    Table(Table),
+    /// Last line: what was seen in all, and what was lost.
+    Summary(Summary),
+}
+
+/// What is attached.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Started {
+    /// Version of the tracer.
+    pub version: String,
+    /// The hooks in use: `fentry`, `kprobe` or `tracepoint`.
+    pub backend: String,
+    /// What these hooks do not see, or see late; empty if nothing.
+    pub degraded: Vec<String>,
+    /// Whether the self-test confirmed what the hooks report; absent if it could not run.
+    pub verified: Option<bool>,
+}
+
+/// A finding.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Alert {
+    /// Identity of the finding, the same in all its lines.
+    pub id: String,
+    /// Why it is told now.
+    pub status: AlertStatus,
+    /// How sure: the rule in force only suspects.
+    pub tier: Tier,
+    /// The process that holds the connections.
+    pub process: Process,
+    /// Who starts the connections, seen from that process.
+    pub direction: Direction,
+    /// The other end: an address, or `other` for what did not fit the tables.
+    pub peer: String,
+    /// The server's port.
+    pub service_port: u16,
+    /// Connections open now.
+    pub open: u32,
+    /// The most that were open since the alert opened.
+    pub peak: u32,
+    /// Connections opened in a row without one closing.
+    pub opened: u64,
+    /// Closes in the group before that row.
+    pub closed_before: u64,
+    /// Seconds between the first and the last of the row.
+    pub span_seconds: f64,
+    /// Growth per hour; absent if the row has no length.
+    pub growth_per_hour: Option<f64>,
+    /// When the row began, RFC 3339, UTC.
+    pub since: String,
+    /// Why it is resolved; absent otherwise.
+    pub resolution: Option<Resolution>,
+    /// What the finding is worth.
+    pub confidence: Confidence,
+    /// What to do next.
+    pub advice: String,
+}
+
+/// Why an alert is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AlertStatus {
+    /// It is new.
+    Opened,
+    /// What is open has doubled.
+    Updated,
+    /// It is over.
+    Resolved,
+}
+
+/// How sure a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Tier {
+    /// It looks like a leak; a pool that is filling looks the same.
+    Suspected,
+}
+
+/// Why an alert is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Resolution {
+    /// At least half of what was open at the peak has closed.
+    Drained,
+}
+
+/// What a finding is worth.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Confidence {
+    /// Since when the tracer watches, RFC 3339, UTC. What opened before is not counted.
+    pub attached_since: String,
+    /// Records lost so far, all causes; a lost close looks like a leak.
+    pub lost: u64,
+    /// What the hooks do not see.
+    pub degraded: Vec<String>,
+}
+
+/// A process.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Process {
+    /// Process id in the initial PID namespace; 0 for the kernel's own sockets, absent for what did not fit the
+    /// tables.
+    pub pid: Option<u32>,
+    /// Start time in nanoseconds since boot, a decimal string. With the id it names the process for ever.
+    pub start_ns: String,
+    /// Its name; bytes that are not UTF-8 are replaced.
+    pub comm: String,
+}
+
+/// Who starts a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// The process connects.
+    Outbound,
+    /// The process accepts.
+    Inbound,
+}
+
+/// The counts per process and per peer.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Table {
+    /// The processes with the most open connections.
+    pub processes: Vec<ProcessRow>,
+    /// Processes not shown.
+    pub processes_hidden: u64,
+    /// The peers with the most open connections.
+    pub peers: Vec<PeerRow>,
+    /// Peers not shown.
+    pub peers_hidden: u64,
+    /// The sum over everything.
+    pub total: Totals,
+}
+
+/// A process's line of a table.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ProcessRow {
+    /// Which.
+    pub process: Process,
+    /// Its counts.
+    #[serde(flatten)]
+    pub counts: Counts,
+}
+
+/// A peer's line of a table.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct PeerRow {
+    /// Who starts the connections, seen from this host.
+    pub direction: Direction,
+    /// The other end.
+    pub peer: String,
+    /// The server's port.
+    pub service_port: u16,
+    /// Its counts.
+    #[serde(flatten)]
+    pub counts: Counts,
+}
+
+/// Counts of one line.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Counts {
+    /// Open now.
+    pub open: u32,
+    /// Attempts under way.
+    pub connecting: u32,
+    /// Opened since the tracer started.
+    pub opened: u64,
+    /// Closed since the tracer started.
+    pub closed: u64,
+    /// Attempts that failed.
+    pub failed: u64,
+    /// Opened in the last minute.
+    pub opened_per_minute: u32,
+    /// Closed in the last minute.
+    pub closed_per_minute: u32,
+    /// Ages of what is open, in seconds; absent if nothing is.
+    pub open_age: Option<AgeQuantiles>,
+    /// Lifetimes of what closed, in seconds, within 2 %; absent if nothing did.
+    pub lifetime: Option<LifetimeQuantiles>,
+}
+
+/// Ages, in seconds.
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+pub struct AgeQuantiles {
+    /// Of the oldest.
+    pub oldest: f64,
+    /// Half are younger.
+    pub median: f64,
+    /// Nine of ten are younger.
+    pub p90: f64,
+}
+
+/// Lifetimes, in seconds.
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+pub struct LifetimeQuantiles {
+    /// Half were shorter.
+    pub median: f64,
+    /// Nine of ten were shorter.
+    pub p90: f64,
+}
+
+/// Counts of everything. `opened = closed + open`.
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+pub struct Totals {
+    /// Open now.
+    pub open: u32,
+    /// Attempts under way.
+    pub connecting: u32,
+    /// Opened since the tracer started.
+    pub opened: u64,
+    /// Closed since the tracer started.
+    pub closed: u64,
+    /// Attempts that failed.
+    pub failed: u64,
+}
+
+/// The end of the stream.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Summary {
+    /// Why the tracer stopped.
+    pub reason: String,
+    /// How long it watched, in seconds.
+    pub seconds: f64,
+    /// The sum over everything.
+    pub total: Totals,
+    /// Alerts that opened.
+    pub alerts: u64,
+    /// Alerts not resolved.
+    pub alerts_unresolved: u64,
+    /// Failed attempts by errno; 0 stands for attempts that the process gave up.
+    pub failures: Vec<Failures>,
+    /// The books of the way from the kernel to the ledger.
+    pub books: Books,
+}
+
+/// Failed attempts with one errno.
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+pub struct Failures {
+    /// The errno.
+    pub errno: u16,
+    /// How many.
+    pub count: u64,
+}
+
+/// Loss accounting. `seen = submitted + ring_full + map_full + unreadable`, `submitted = received`,
+/// `received = decoded + rejected`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Books {
+    /// Facts that the kernel programs wanted to report.
+    pub seen: u64,
+    /// Records they handed over.
+    pub submitted: u64,
+    /// Lost: the ring buffer was full.
+    pub ring_full: u64,
+    /// Lost: the socket table was full.
+    pub map_full: u64,
+    /// Lost: a kernel field could not be read.
+    pub unreadable: u64,
+    /// Runs of the programs that the kernel skipped because the same program was already running on that CPU.
+    pub program_misses: u64,
+    /// Records that arrived.
+    pub received: u64,
+    /// Records that made sense.
+    pub decoded: u64,
+    /// Lost: records that made none.
+    pub rejected: u64,
+    /// Lost: connections for which the ledger had no room.
+    pub untracked: u64,
+    /// Counted under `other` because a table was full.
+    pub overflowed: u64,
+    /// Ends that were inferred from the reuse of a socket's address.
+    pub unobserved_ends: u64,
+    /// Closes of connections that were not tracked: older than the tracer, or lost.
+    pub unknown_closes: u64,
+    /// Events of connections whose opening was never told.
+    pub orphans: u64,
+    /// Second openings of one connection.
+    pub duplicates: u64,
+}
+
+impl Books {
+    /// Facts that never reached the ledger.
+    pub fn lost(&self) -> u64 {
+        self.ring_full
+            + self.map_full
+            + self.unreadable
+            + self.program_misses
+            + self.rejected
+            + self.untracked
+    }
+}

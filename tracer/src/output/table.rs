@@ -1,0 +1,84 @@
+//! The compact table.
+
+use comfy_table::{CellAlignment, Table, presets};
+
+use super::{span, text};
+use crate::model::{
+    connection::{Direction, Peer, PeerKey},
+    tally::Tally,
+    view::{ProcessKey, Row},
+};
+
+/// Column titles behind the first.
+const COUNTS: [&str; 8] = [
+    "open", "+/min", "-/min", "opened", "closed", "oldest", "median", "p90",
+];
+
+/// Both views under one line of totals.
+pub fn render(
+    clock: &str,
+    processes: &(Vec<Row<ProcessKey>>, usize),
+    peers: &(Vec<Row<PeerKey>>, usize),
+    total: &Tally,
+    notes: &str,
+) -> String {
+    let mut rendered = format!(
+        "{clock} {} open, {} opened, {} closed, {} failed, {} connecting; {notes}\n",
+        total.open, total.opened, total.closed, total.failed, total.connecting
+    );
+    if total.opened == 0 && total.connecting == 0 && total.failed == 0 {
+        return rendered;
+    }
+    part(&mut rendered, "process", processes, |key| {
+        text::process(key.id, key.comm)
+    });
+    part(&mut rendered, "peer", peers, peer_name);
+    rendered
+}
+
+fn part<K>(
+    rendered: &mut String,
+    title: &str,
+    (rows, all): &(Vec<Row<K>>, usize),
+    name: impl Fn(&K) -> String,
+) {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING);
+    table.set_header(std::iter::once(title).chain(COUNTS));
+    for row in rows {
+        let ages = row.ages.map_or([const { String::new() }; 3], |ages| {
+            [ages.oldest, ages.median, ages.p90].map(span::human)
+        });
+        let counts = [
+            row.open.to_string(),
+            row.opened_per_minute.to_string(),
+            row.closed_per_minute.to_string(),
+            row.opened.to_string(),
+            row.closed.to_string(),
+        ];
+        table.add_row(std::iter::once(name(&row.key)).chain(counts).chain(ages));
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    for line in table.lines() {
+        rendered.push_str(line.trim_end());
+        rendered.push('\n');
+    }
+    let hidden = all - rows.len();
+    if hidden > 0 {
+        rendered.push_str(&format!(" ... and {hidden} more; --rows shows them\n"));
+    }
+}
+
+/// `-> 10.0.0.7:9090` or `:9090 <- 10.0.0.9`.
+fn peer_name(key: &PeerKey) -> String {
+    let port = key.service_port;
+    match (key.direction, key.peer) {
+        (Direction::Outbound, Peer::Address(address)) => {
+            format!("-> {}", std::net::SocketAddr::new(address, port))
+        }
+        (Direction::Outbound, Peer::Other) => format!("-> other:{port}"),
+        (Direction::Inbound, peer) => format!(":{port} <- {peer}"),
+    }
+}

@@ -1,0 +1,175 @@
+//! The stream for people. Every string from outside goes through [`sanitize`](super::sanitize).
+
+use std::fmt::Write as _;
+
+use anstyle::{AnsiColor, Style};
+
+use super::{
+    advice,
+    json::Wall,
+    record::{Books, Confidence},
+    sanitize, span,
+};
+use crate::{
+    bpf::coverage::Coverage,
+    leak::finding::{Finding, Resolution, Stage},
+    model::{
+        connection::{Direction, GroupKey, Peer, ProcessId},
+        name::Comm,
+        tally::Tally,
+        time::Time,
+    },
+};
+
+const ALARM: Style = AnsiColor::Red.on_default().bold();
+const CALM: Style = AnsiColor::Green.on_default().bold();
+const DIM: Style = Style::new().dimmed();
+
+/// A finding, in five lines; colours are removed where they are not wanted, by whoever writes it.
+pub fn finding(finding: &Finding, confidence: &Confidence, wall: Wall, now: Time) -> String {
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let _: std::fmt::Result = write_finding(&mut text, finding, confidence, wall, now);
+    text
+}
+
+fn write_finding(
+    text: &mut String,
+    finding: &Finding,
+    confidence: &Confidence,
+    wall: Wall,
+    now: Time,
+) -> std::fmt::Result {
+    let Finding {
+        id,
+        stage,
+        group,
+        comm,
+        open,
+        peak,
+        evidence,
+    } = finding;
+    let (style, headline) = match stage {
+        Stage::Opened => (ALARM, "LEAK SUSPECTED"),
+        Stage::Updated => (ALARM, "LEAK GOES ON"),
+        Stage::Resolved(_) => (CALM, "RESOLVED"),
+    };
+    let clock = wall.clock(now);
+    writeln!(
+        text,
+        "{DIM}{clock}{DIM:#} {style}{headline}{style:#} {id}: {}",
+        subject(group, *comm)
+    )?;
+    if let Stage::Resolved(Resolution::Drained) = stage {
+        return writeln!(text, "  drained: {open} open now, {peak} at the peak");
+    }
+    let rate = evidence
+        .per_hour()
+        .map_or(String::new(), |rate| format!(", {rate:.0} per hour"));
+    writeln!(
+        text,
+        "  {open} open now; {} opened in {}{rate}, none closed; since {}",
+        evidence.opened,
+        span::human(evidence.span()),
+        wall.clock(evidence.since),
+    )?;
+    writeln!(text, "  means: {}", advice::meaning(finding))?;
+    writeln!(text, "  next:  {}", advice::next_step(finding))?;
+    writeln!(text, "  sure?  {}", certainty(finding, confidence))
+}
+
+/// `controller[4711] -> 10.0.0.7:9090` or `grpc-server[4712]:9090 <- 10.0.0.9`.
+fn subject(group: &GroupKey, comm: Comm) -> String {
+    let process = process(group.process, comm);
+    let port = group.service_port;
+    match (group.direction, group.peer) {
+        (Direction::Outbound, Peer::Address(address)) => {
+            format!("{process} -> {}", std::net::SocketAddr::new(address, port))
+        }
+        (Direction::Outbound, Peer::Other) => format!("{process} -> other peers, port {port}"),
+        (Direction::Inbound, Peer::Address(address)) => format!("{process}:{port} <- {address}"),
+        (Direction::Inbound, Peer::Other) => format!("{process}:{port} <- other peers"),
+    }
+}
+
+/// `name[pid]`.
+pub fn process(id: ProcessId, comm: Comm) -> String {
+    match id {
+        ProcessId::KERNEL => "kernel".to_owned(),
+        ProcessId::OTHER => "other processes".to_owned(),
+        ProcessId { pid, .. } => format!("{}[{pid}]", sanitize::comm(&comm)),
+    }
+}
+
+fn certainty(finding: &Finding, confidence: &Confidence) -> String {
+    let history = match finding.evidence.closed_before {
+        0 => "nothing of this group has ever closed since tracing began".to_owned(),
+        1 => "1 connection of this group closed before".to_owned(),
+        closed => format!("{closed} connections of this group closed before"),
+    };
+    let lost = match confidence.lost {
+        0 => "no event was lost".to_owned(),
+        1 => "1 event was lost".to_owned(),
+        lost => format!("{lost} events were lost, and a lost close looks like a leak"),
+    };
+    let degraded = if confidence.degraded.is_empty() {
+        ""
+    } else {
+        "; tracing is degraded, see the first lines"
+    };
+    format!("suspected, for a pool that is filling looks the same: {history}; {lost}{degraded}")
+}
+
+/// The first lines: what is attached, and what it does not see.
+pub fn started(coverage: &Coverage, verified: Option<bool>) -> String {
+    let tested = if verified == Some(true) {
+        "self-test passed"
+    } else {
+        "self-test could not run"
+    };
+    let mut text = format!("tracing with the {} backend, {tested}\n", coverage.backend);
+    for what in coverage.degraded() {
+        let _: std::fmt::Result = writeln!(text, "degraded: {what}");
+    }
+    text
+}
+
+/// The last lines: what was seen, and what was lost.
+pub fn summary(reason: &str, seconds: u64, total: &Tally, alerts: (u64, u64), books: &Books) -> String {
+    let span = span::human(std::time::Duration::from_secs(seconds));
+    let (alerts, unresolved) = alerts;
+    let Tally {
+        open,
+        opened,
+        closed,
+        failed,
+        ..
+    } = total;
+    format!(
+        "{reason} after {span}: {opened} connections opened, {closed} closed, {open} still open, {failed} attempts \
+         failed; {alerts} alerts, {unresolved} not resolved\n{}\n",
+        losses(books)
+    )
+}
+
+/// Losses by cause.
+pub fn losses(books: &Books) -> String {
+    let causes = [
+        (books.ring_full, "ring buffer full"),
+        (books.map_full, "socket table full"),
+        (books.unreadable, "kernel field unreadable"),
+        (books.program_misses, "program run skipped by the kernel"),
+        (books.rejected, "record not understood"),
+        (books.untracked, "ledger full"),
+    ];
+    let named: Vec<String> = causes
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, cause)| format!("{count} {cause}"))
+        .collect();
+    if named.is_empty() {
+        "nothing was lost".to_owned()
+    } else {
+        format!("LOST {}: {}", books.lost(), named.join(", "))
+    }
+}

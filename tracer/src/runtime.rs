@@ -1,0 +1,171 @@
+//! The loop that ties everything together: ring buffer, ticks, signals. All decisions are made elsewhere.
+
+mod pipeline;
+mod stdout;
+
+use std::{
+    fs,
+    io::{IsTerminal as _, stdout},
+    time::{Duration, SystemTime},
+};
+
+use anyhow::Context as _;
+use log::warn;
+use rustix::time::{ClockId, clock_gettime};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    time::{Instant, MissedTickBehavior, interval, sleep_until},
+};
+
+use crate::{
+    bpf::{
+        environment,
+        object::KernelTypes,
+        preflight,
+        session::{Session, SessionError, Started},
+    },
+    cli::settings::Settings,
+    exit::NotPossible,
+    ingest::ring::Reader,
+    model::time::Time,
+    output::json::Wall,
+};
+use pipeline::Pipeline;
+use stdout::{Closed, Stdout};
+
+/// How often the ring buffer is emptied when the kernel side does not ask for it.
+const DRAIN_EVERY: Duration = Duration::from_millis(100);
+/// How often the detector looks.
+const TICK_EVERY: Duration = Duration::from_secs(1);
+/// Table period on a terminal.
+const TABLE_EVERY: Duration = Duration::from_secs(10);
+/// Records handled before anything else gets a turn.
+const BATCH: usize = 16_384;
+
+/// Traces until told to stop.
+///
+/// # Errors
+/// What stopped it, other than a signal, the end of `--duration`, or a reader of stdout that went away.
+pub fn run(settings: Settings) -> anyhow::Result<()> {
+    require_privileges()?;
+    // Before the runtime starts: it must find one thread.
+    if let Err(error) = environment::ensure_tracefs() {
+        warn!("tracefs is not mounted and cannot be mounted here: {error}");
+    }
+    let started = attach(&settings)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    match runtime.block_on(trace(&settings, started)) {
+        Err(error) if error.downcast_ref::<Closed>().is_some() => Ok(()),
+        ended => ended,
+    }
+}
+
+fn require_privileges() -> Result<(), NotPossible> {
+    let missing = preflight::missing(&preflight::held_capabilities());
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let these = if missing.len() == 1 {
+        "a capability"
+    } else {
+        "capabilities"
+    };
+    Err(NotPossible(format!(
+        "tracing needs {these} that this process does not have ({}): run it as root, for example with sudo",
+        missing.join(", ")
+    )))
+}
+
+fn attach(settings: &Settings) -> anyhow::Result<Started> {
+    let path = settings.btf.display();
+    let bytes = fs::read(&settings.btf).map_err(|error| {
+        NotPossible(format!(
+            "the kernel's type information cannot be read from {path}: {error}"
+        ))
+    })?;
+    let types = KernelTypes::new(&bytes).map_err(|error| NotPossible(format!("{path}: {error}")))?;
+    Session::start(&types, &settings.session).map_err(|error| match error {
+        SessionError::Object(_) | SessionError::NoBackend(_) => NotPossible(error.to_string()).into(),
+    })
+}
+
+/// The time by the clock that the kernel programs use.
+fn boot_time() -> Time {
+    let now = clock_gettime(ClockId::Boottime);
+    Time(0)
+        + Duration::new(
+            now.tv_sec.try_into().unwrap_or(0),
+            now.tv_nsec.try_into().unwrap_or(0),
+        )
+}
+
+async fn trace(settings: &Settings, started: Started) -> anyhow::Result<()> {
+    let Started {
+        mut session,
+        ring,
+        pending,
+    } = started;
+    // Listening for signals comes first: one that arrives from here on is not lost.
+    let mut interrupted = signal(SignalKind::interrupt())?;
+    let mut terminated = signal(SignalKind::terminate())?;
+    let mut kernel_log = (settings.session.log_level > 0)
+        .then(|| aya_log::EbpfLogger::init(session.ebpf_mut()))
+        .transpose()
+        .context("kernel-side diagnostics cannot be read")?;
+
+    let wall = Wall::new(boot_time(), SystemTime::now());
+    let terminal = stdout().is_terminal();
+    let mut reader = Reader::new(ring)?;
+    let mut pipeline = Pipeline::new(settings, wall, boot_time(), Stdout::new()?);
+    pipeline.started(&session, boot_time())?;
+    pending.iter().for_each(|record| pipeline.take(record));
+
+    let mut drain = ticker(DRAIN_EVERY);
+    let mut tick = ticker(TICK_EVERY);
+    let table_every = settings.interval.or(terminal.then_some(TABLE_EVERY));
+    let mut table = ticker(table_every.unwrap_or(TABLE_EVERY));
+    table.reset();
+    let end = settings
+        .duration
+        .and_then(|duration| Instant::now().checked_add(duration));
+
+    let reason = loop {
+        tokio::select! {
+            pressed = reader.pressed() => pressed.context("waiting for the ring buffer failed")?,
+            _ = drain.tick() => {}
+            _ = tick.tick() => {
+                while reader.drain(BATCH, |record| pipeline.take(record)) {}
+                pipeline.tick(&session, boot_time())?;
+            }
+            _ = table.tick(), if table_every.is_some() => pipeline.table(&session, boot_time())?,
+            _ = interrupted.recv() => break "interrupted",
+            _ = terminated.recv() => break "terminated",
+            () = at(end) => break "finished",
+        }
+        while reader.drain(BATCH, |record| pipeline.take(record)) {
+            // Let signals and ticks have their turn even if records never stop coming.
+            tokio::task::yield_now().await;
+        }
+        if let Some(log) = &mut kernel_log {
+            log.flush();
+        }
+    };
+    session.detach();
+    while reader.drain(BATCH, |record| pipeline.take(record)) {}
+    pipeline.finish(&session, boot_time(), reason)
+}
+
+fn ticker(period: Duration) -> tokio::time::Interval {
+    let mut ticker = interval(period);
+    ticker.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    ticker
+}
+
+async fn at(end: Option<Instant>) {
+    match end {
+        Some(end) => sleep_until(end).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,216 @@
+//! Records in, text out: decode, ledger, detector, rendering, and the books of what was lost on the way.
+
+use log::{debug, warn};
+use tracer_common::counter::{COUNT, Counter};
+
+use super::stdout::Stdout;
+use crate::{
+    bpf::session::{Session, cell},
+    cli::{args::Output, settings::Settings},
+    ingest::decode::decode,
+    leak::{
+        Detector,
+        finding::{Finding, Stage},
+        growth::GrowthRule,
+    },
+    model::{
+        ledger::{Fact, Ledger},
+        time::Time,
+        view,
+    },
+    output::{
+        json::{self, Wall},
+        record::{Body, Books, Failures, Started, Summary},
+        table, text,
+    },
+};
+
+/// Everything between the ring buffer and stdout.
+pub struct Pipeline {
+    ledger: Ledger,
+    detector: Box<dyn Detector>,
+    facts: Vec<Fact>,
+    findings: Vec<Finding>,
+    out: Stdout,
+    output: Output,
+    rows: usize,
+    wall: Wall,
+    attached: Time,
+    degraded: Vec<String>,
+    received: u64,
+    rejected: u64,
+    alerts: u64,
+    alerts_open: u64,
+    told_lost: u64,
+}
+
+impl Pipeline {
+    /// Empty, attached at `attached`.
+    pub fn new(settings: &Settings, wall: Wall, attached: Time, out: Stdout) -> Self {
+        Self {
+            ledger: Ledger::new(settings.limits),
+            detector: Box::new(GrowthRule::new(settings.growth)),
+            facts: Vec::new(),
+            findings: Vec::new(),
+            out,
+            output: settings.output,
+            rows: settings.rows,
+            wall,
+            attached,
+            degraded: Vec::new(),
+            received: 0,
+            rejected: 0,
+            alerts: 0,
+            alerts_open: 0,
+            told_lost: 0,
+        }
+    }
+
+    /// Says what is attached.
+    pub fn started(&mut self, session: &Session, now: Time) -> anyhow::Result<()> {
+        self.degraded = session.coverage().degraded();
+        match self.output {
+            Output::Text => {
+                // Talk, not data: a pipe gets alerts only.
+                anstream::eprint!("{}", text::started(session.coverage(), session.verified()));
+                Ok(())
+            }
+            Output::Json => self.emit(
+                now,
+                Body::Started(Started {
+                    version: env!("CARGO_PKG_VERSION").to_owned(),
+                    backend: session.coverage().backend.name().to_owned(),
+                    degraded: self.degraded.clone(),
+                    verified: session.verified(),
+                }),
+            ),
+        }
+    }
+
+    /// Takes in one record.
+    pub fn take(&mut self, record: &[u8]) {
+        self.received += 1;
+        let event = match decode(record) {
+            Ok(event) => event,
+            Err(error) => {
+                self.rejected += 1;
+                debug!("record rejected: {error}");
+                return;
+            }
+        };
+        self.ledger.apply(&event, &mut self.facts);
+        for fact in self.facts.drain(..) {
+            self.detector.observe(&fact);
+        }
+    }
+
+    /// Lets the detector look, and tells what it found.
+    pub fn tick(&mut self, session: &Session, now: Time) -> anyhow::Result<()> {
+        self.ledger.tick(now);
+        self.detector.tick(now, &self.ledger, &mut self.findings);
+        let books = self.books(session);
+        if books.lost() > self.told_lost {
+            warn!("{}", text::losses(&books));
+            self.told_lost = books.lost();
+        }
+        for finding in std::mem::take(&mut self.findings) {
+            match finding.stage {
+                Stage::Opened => {
+                    self.alerts += 1;
+                    self.alerts_open += 1;
+                }
+                Stage::Updated => {}
+                Stage::Resolved(_) => self.alerts_open -= 1,
+            }
+            let confidence = json::confidence(self.attached, &books, &self.degraded, self.wall);
+            match self.output {
+                Output::Text => self
+                    .out
+                    .write(&text::finding(&finding, &confidence, self.wall, now))?,
+                Output::Json => self.emit(now, Body::Alert(json::alert(&finding, confidence, self.wall)))?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Prints what is open.
+    pub fn table(&mut self, session: &Session, now: Time) -> anyhow::Result<()> {
+        let processes = view::per_process(&self.ledger, now, self.rows);
+        let peers = view::per_peer(&self.ledger, now, self.rows);
+        match self.output {
+            Output::Json => {
+                let table = json::table(&processes, &peers, self.ledger.total());
+                self.emit(now, Body::Table(table))
+            }
+            Output::Text => {
+                let notes = text::losses(&self.books(session));
+                let clock = self.wall.clock(now);
+                let rendered = table::render(&clock, &processes, &peers, self.ledger.total(), &notes);
+                self.out.write(&rendered)
+            }
+        }
+    }
+
+    /// Says what was seen in all.
+    pub fn finish(&mut self, session: &Session, now: Time, reason: &str) -> anyhow::Result<()> {
+        self.tick(session, now)?;
+        let books = self.books(session);
+        let watched = now.since(self.attached);
+        match self.output {
+            Output::Text => {
+                let alerts = (self.alerts, self.alerts_open);
+                let summary = text::summary(reason, watched.as_secs(), self.ledger.total(), alerts, &books);
+                anstream::eprint!("{summary}");
+                Ok(())
+            }
+            Output::Json => {
+                self.table(session, now)?;
+                let failures = self.ledger.failures().iter();
+                self.emit(
+                    now,
+                    Body::Summary(Summary {
+                        reason: reason.to_owned(),
+                        seconds: watched.as_secs_f64(),
+                        total: json::totals(self.ledger.total()),
+                        alerts: self.alerts,
+                        alerts_unresolved: self.alerts_open,
+                        failures: failures
+                            .map(|(&errno, &count)| Failures { errno, count })
+                            .collect(),
+                        books,
+                    }),
+                )
+            }
+        }
+    }
+
+    fn emit(&mut self, now: Time, body: Body) -> anyhow::Result<()> {
+        self.out.write(&json::line(self.wall, now, body))
+    }
+
+    fn books(&self, session: &Session) -> Books {
+        let cells = session.counters().unwrap_or_else(|error| {
+            warn!("the loss counters cannot be read: {error}");
+            [0; COUNT]
+        });
+        let irregular = self.ledger.irregularities();
+        Books {
+            // The self-test took its own records out before they got here.
+            seen: cell(&cells, Counter::Seen).saturating_sub(session.own_records()),
+            submitted: cell(&cells, Counter::Submitted).saturating_sub(session.own_records()),
+            ring_full: cell(&cells, Counter::RingFull),
+            map_full: cell(&cells, Counter::MapFull),
+            unreadable: cell(&cells, Counter::Unreadable),
+            program_misses: session.program_misses(),
+            received: self.received,
+            decoded: self.received - self.rejected,
+            rejected: self.rejected,
+            untracked: irregular.untracked,
+            overflowed: irregular.overflowed,
+            unobserved_ends: irregular.unobserved,
+            unknown_closes: cell(&cells, Counter::UnknownClose),
+            orphans: irregular.orphans,
+            duplicates: irregular.duplicates,
+        }
+    }
+}

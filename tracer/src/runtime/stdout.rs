@@ -1,0 +1,84 @@
+//! Stdout: whole lines or nothing.
+
+use std::{
+    fs::File,
+    io::{self, Write},
+    os::fd::AsFd as _,
+};
+
+use anstream::{AutoStream, ColorChoice};
+use thiserror::Error;
+
+/// The reader of stdout went away: the quiet end of a pipeline, not a fault.
+#[derive(Debug, Error)]
+#[error("stdout was closed")]
+pub struct Closed;
+
+/// Writes text and lines at once.
+pub struct Stdout {
+    file: File,
+    colour: ColorChoice,
+}
+
+impl Stdout {
+    /// The process's stdout, unbuffered: a line is seen when it is written. Colours where they are wanted: on a
+    /// terminal, unless `NO_COLOR` or `TERM=dumb` says otherwise.
+    ///
+    /// # Errors
+    /// When there is no descriptor left for it.
+    pub fn new() -> io::Result<Self> {
+        let stdout = io::stdout();
+        let colour = AutoStream::choice(&stdout);
+        // A duplicate of descriptor 1, which bypasses the standard library's line buffer.
+        let file = File::from(stdout.as_fd().try_clone_to_owned()?);
+        Ok(Self { file, colour })
+    }
+
+    /// Writes `text`, which is one or several whole lines.
+    ///
+    /// # Errors
+    /// [`Closed`] if nobody reads any more; otherwise why it cannot be written. What was half written to a file is
+    /// taken back.
+    pub fn write(&mut self, text: &str) -> anyhow::Result<()> {
+        let mut bytes = Vec::with_capacity(text.len());
+        AutoStream::new(&mut bytes, self.colour).write_all(text.as_bytes())?;
+        let mut written = 0;
+        while let Some(rest) = bytes.get(written..).filter(|rest| !rest.is_empty()) {
+            match self.file.write(rest) {
+                Ok(count) if count > 0 => written += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                failed => {
+                    self.take_back(written);
+                    let error = failed.err().unwrap_or_else(|| io::ErrorKind::WriteZero.into());
+                    if error.kind() == io::ErrorKind::BrokenPipe {
+                        return Err(Closed.into());
+                    }
+                    return Err(anyhow::Error::new(error).context("cannot write to stdout"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Cuts a half written line off again, where stdout is a file: a program that reads it later must find whole
+    /// lines only.
+    fn take_back(&mut self, written: usize) {
+        use std::io::Seek as _;
+        let Ok(metadata) = self.file.metadata() else {
+            return;
+        };
+        if !metadata.is_file() || written == 0 {
+            return;
+        }
+        if let Ok(position) = self.file.stream_position() {
+            let start = position.saturating_sub(written as u64);
+            let cut = self
+                .file
+                .set_len(start)
+                .and_then(|()| self.file.seek(io::SeekFrom::Start(start)));
+            if let Err(error) = cut {
+                log::warn!("the last line on stdout is incomplete and cannot be removed: {error}");
+            }
+        }
+    }
+}
