@@ -1,0 +1,142 @@
+//! The tracer that the demo itself reads.
+
+use std::{
+    io::{BufRead as _, BufReader},
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::mpsc::{Receiver, RecvTimeoutError, channel},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+/// A tracer that speaks JSON, and the alerts it has told.
+pub(crate) struct Watch {
+    child: Child,
+    lines: Receiver<String>,
+    alerts: Vec<Value>,
+    summary: Option<Value>,
+}
+
+impl Watch {
+    /// Starts it and waits until it is attached.
+    pub(crate) fn start(tracer: &Path, port: &str) -> Result<Self> {
+        let mut command = Command::new(tracer);
+        crate::process::forget_cargo(&mut command);
+        let mut child = command
+            .args(["--port", port, "--output", "json"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("cannot start the tracer")?;
+        let stdout = child.stdout.take().context("the tracer has no stdout")?;
+        let (sender, lines) = channel();
+        thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        let mut watch = Self {
+            child,
+            lines,
+            alerts: Vec::new(),
+            summary: None,
+        };
+        let first = watch
+            .lines
+            .recv_timeout(Duration::from_secs(10))
+            .context("the tracer says nothing")?;
+        let first: Value = serde_json::from_str(&first).context("the tracer's first line is no JSON")?;
+        ensure!(first["type"] == "started", "the tracer did not start: {first}");
+        watch.alerts.clear();
+        Ok(watch)
+    }
+
+    /// Listens for a while.
+    pub(crate) fn listen(&mut self, span: Duration) -> Result<()> {
+        let deadline = Instant::now() + span;
+        loop {
+            match self
+                .lines
+                .recv_timeout(deadline.saturating_duration_since(Instant::now()))
+            {
+                Ok(line) => self.take(&line)?,
+                Err(RecvTimeoutError::Timeout) => return Ok(()),
+                Err(RecvTimeoutError::Disconnected) if self.summary.is_some() => return Ok(()),
+                Err(RecvTimeoutError::Disconnected) => bail!("the tracer ended too early"),
+            }
+        }
+    }
+
+    fn take(&mut self, line: &str) -> Result<()> {
+        let record: Value = serde_json::from_str(line).with_context(|| format!("not JSON: {line}"))?;
+        match record["type"].as_str() {
+            Some("alert") => self.alerts.push(record),
+            Some("summary") => self.summary = Some(record),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Alerts that opened.
+    pub(crate) fn opened(&self) -> usize {
+        self.with_status("opened").count()
+    }
+
+    /// Alerts that resolved.
+    pub(crate) fn resolved(&self) -> usize {
+        self.with_status("resolved").count()
+    }
+
+    /// Whether an alert opened that names exactly this.
+    pub(crate) fn has_opened(&self, direction: &str, comm: &str, pid: u32, peer: &str) -> bool {
+        self.with_status("opened").any(|alert| {
+            alert["direction"] == direction
+                && alert["process"]["comm"] == comm
+                && alert["process"]["pid"] == pid
+                && alert["peer"] == peer
+        })
+    }
+
+    fn with_status(&self, status: &'static str) -> impl Iterator<Item = &Value> {
+        self.alerts.iter().filter(move |alert| alert["status"] == status)
+    }
+
+    /// Ends the tracer; gives the number of events that its books call lost.
+    pub(crate) fn finish(mut self) -> Result<u64> {
+        if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
+            kill_process(pid, Signal::INT).context("cannot end the tracer")?;
+        }
+        self.listen(Duration::from_secs(10))?;
+        let summary = self.summary.as_ref().context("the tracer gave no summary")?;
+        let books = &summary["books"];
+        [
+            "ring_full",
+            "map_full",
+            "unreadable",
+            "program_misses",
+            "rejected",
+            "untracked",
+        ]
+        .into_iter()
+        .map(|cause| {
+            books[cause]
+                .as_u64()
+                .with_context(|| format!("the summary's books lack {cause}"))
+        })
+        .sum()
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        // It may have ended already; there is nobody left to tell.
+        let _: std::io::Result<()> = self.child.kill();
+        let _: std::io::Result<std::process::ExitStatus> = self.child.wait();
+    }
+}

@@ -1,0 +1,285 @@
+//! All tests, in steps that are counted and timed, and one closing line that sums them up.
+
+use std::fs;
+use std::io::{self, BufRead as _, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::process::{self, say};
+use crate::program::{self, Linking};
+use crate::tally::Tally;
+use crate::vm::{Include, Series, Vm};
+use crate::{demo, ebpf, fuzz};
+
+/// Where the guest has the tracer.
+const GUEST_TRACER: &str = "/usr/local/bin/tracer";
+/// A kernel test run that takes longer than this hangs.
+const KERNEL_TESTS: Duration = Duration::from_mins(10);
+
+/// Runs everything, or what matches the filter; true if nothing failed. Prints the closing line last.
+pub(crate) fn run(filter: Option<&str>) -> bool {
+    let mut session = Session {
+        total: Tally::default(),
+        failures: Vec::new(),
+    };
+    session.all(filter);
+    if session.total.is_empty() && session.failures.is_empty() {
+        session.failures.push("no test matches".to_owned());
+        session.total.failed += 1;
+    }
+    for failure in &session.failures {
+        say(format_args!("failed: {failure}"));
+    }
+    println!("{}", session.total);
+    session.failures.is_empty() && session.total.failed == 0
+}
+
+struct Session {
+    total: Tally,
+    failures: Vec<String>,
+}
+
+/// The programs that the kernel tests need.
+struct Programs {
+    tracer: PathBuf,
+    tests: PathBuf,
+}
+
+impl Session {
+    fn all(&mut self, filter: Option<&str>) {
+        // The rest cannot even start without these.
+        let Some(object) = self.prepare("build the kernel programs", ebpf::build) else {
+            return;
+        };
+        self.tests("unit and command-line tests", filter, || {
+            unit_tests(&object, filter)
+        });
+        self.fuzz(filter);
+        let programs = self.prepare("build the program and its kernel tests", || {
+            let tracer = program::build_around(&object, Linking::Static)?;
+            Ok(Programs {
+                tracer,
+                tests: program::build_kernel_tests(&object)?,
+            })
+        });
+        if let Some(programs) = programs {
+            self.kernel_tests(&programs, filter);
+        }
+        if filter.is_none_or(|filter| filter == "demo") {
+            self.tests("demo", None, || demo::run().map(|()| Tally::PASS));
+        }
+    }
+
+    fn fuzz(&mut self, filter: Option<&str>) {
+        let targets = match fuzz::targets() {
+            Ok(targets) => targets,
+            Err(error) => return self.tests("fuzz", None, || Err(error)),
+        };
+        for target in targets {
+            let name = format!("fuzz {target}");
+            if filter.is_none_or(|filter| name.contains(filter)) {
+                self.tests(&name, None, || {
+                    fuzz::run(Some(&target), fuzz::DEFAULT_SECONDS).map(|_| Tally::PASS)
+                });
+            }
+        }
+    }
+
+    fn kernel_tests(&mut self, programs: &Programs, filter: Option<&str>) {
+        if filter.is_some_and(|filter| !has_matching_test(&programs.tests, filter)) {
+            return;
+        }
+        self.tests("kernel tests, this machine", filter, || {
+            native_kernel_tests(programs, filter)
+        });
+        for series in Series::ALL {
+            let name = format!("kernel tests, kernel {series}");
+            self.tests(&name, filter, || guest_kernel_tests(series, programs, filter));
+        }
+    }
+
+    /// A step that the rest needs and that holds no tests.
+    fn prepare<T>(&mut self, name: &str, step: impl FnOnce() -> Result<T>) -> Option<T> {
+        let mut made = None;
+        let started = header(name);
+        match step() {
+            Ok(value) => made = Some(value),
+            Err(error) => self.fail(name, &format!("{error:#}")),
+        }
+        say(format_args!("{name}: {:.1} s", started.elapsed().as_secs_f64()));
+        made
+    }
+
+    /// A step with tests; without a filter it must have some.
+    fn tests(&mut self, name: &str, filter: Option<&str>, step: impl FnOnce() -> Result<Tally>) {
+        let started = header(name);
+        let tally = match step() {
+            Ok(tally) => {
+                if tally.is_empty() && filter.is_none() {
+                    self.fail(name, "found no tests");
+                } else if tally.failed > 0 {
+                    self.failures.push(name.to_owned());
+                }
+                self.total += tally;
+                tally
+            }
+            Err(error) => {
+                self.fail(name, &format!("{error:#}"));
+                Tally::FAIL
+            }
+        };
+        say(format_args!(
+            "{name}: {tally} in {:.1} s",
+            started.elapsed().as_secs_f64()
+        ));
+    }
+
+    /// A step that died counts as one failed test.
+    fn fail(&mut self, name: &str, reason: &str) {
+        say(format_args!("{name}: {reason}"));
+        self.failures.push(format!("{name}: {reason}"));
+        self.total += Tally::FAIL;
+    }
+}
+
+fn header(name: &str) -> Instant {
+    say(format_args!("==== {name} ===="));
+    Instant::now()
+}
+
+fn unit_tests(object: &Path, filter: Option<&str>) -> Result<Tally> {
+    let mut cargo = program::cargo("test", object);
+    cargo
+        .args(["--workspace", "--exclude", "tracer-ebpf", "--no-fail-fast"])
+        .args(filter);
+    counted(&mut cargo, io::stdout())
+}
+
+/// Whether the kernel tests hold one that the filter selects; their listing needs no privileges.
+fn has_matching_test(tests: &Path, filter: &str) -> bool {
+    let mut command = Command::new(tests);
+    command.args(["--list", filter]);
+    process::capture(&mut command).is_ok_and(|output| {
+        String::from_utf8_lossy(&output.stdout)
+            .lines()
+            .any(|line| line.ends_with(": test"))
+    })
+}
+
+fn native_kernel_tests(programs: &Programs, filter: Option<&str>) -> Result<Tally> {
+    let mut command = if process::is_root() {
+        Command::new("env")
+    } else if process::find_on_path("sudo").is_some() {
+        let mut command = Command::new("sudo");
+        command.arg("env");
+        command
+    } else {
+        bail!("the kernel tests need root, and there is no sudo");
+    };
+    command.arg(format!("TRACER_BIN={}", programs.tracer.display()));
+    // No kernel of a machine that runs this may offer less than the state tracepoint.
+    command.arg("TRACER_TEST_REQUIRE=tracepoint");
+    command.args(["timeout", "--kill-after=10", &KERNEL_TESTS.as_secs().to_string()]);
+    command.arg(&programs.tests).args(filter);
+    process::forget_cargo(&mut command);
+    counted(&mut command, io::stdout())
+}
+
+fn guest_kernel_tests(series: Series, programs: &Programs, filter: Option<&str>) -> Result<Tally> {
+    let tests = programs.tests.to_string_lossy().into_owned();
+    let command = [tests].into_iter().chain(filter.map(str::to_owned)).collect();
+    let guest = Vm {
+        files: vec![Include {
+            host: programs.tracer.clone(),
+            guest: GUEST_TRACER.to_owned(),
+        }],
+        env: vec![
+            ("TRACER_BIN".to_owned(), GUEST_TRACER.to_owned()),
+            // A backend that silently did not run must not pass for one that did.
+            (
+                "TRACER_TEST_REQUIRE".to_owned(),
+                "fentry,kprobe,tracepoint".to_owned(),
+            ),
+        ],
+        timeout: KERNEL_TESTS,
+        ..Vm::new(series, "kernel-tests", command)
+    };
+    let outcome = guest.run()?;
+    let code = outcome.exit_code()?;
+    let log = fs::read(&outcome.log).with_context(|| format!("cannot read {}", outcome.log.display()))?;
+    let tally = Tally::of_text(&String::from_utf8_lossy(&log));
+    judged(
+        tally,
+        code == 0,
+        &format!("exit code {code} in the guest; see {}", outcome.log.display()),
+    )
+}
+
+/// Runs a command that prints closing lines; its output passes through.
+fn counted(command: &mut Command, mut out: impl Write) -> Result<Tally> {
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut child = command
+        .spawn()
+        .with_context(|| format!("cannot start `{}`", process::line(command)))?;
+    let mut tally = Tally::default();
+    let mut output = BufReader::new(child.stdout.take().context("no output to read")?);
+    let mut line = Vec::new();
+    while output.read_until(b'\n', &mut line)? > 0 {
+        // Nobody may be reading any more; the counts matter all the same.
+        let _closed = out.write_all(&line);
+        if let Some(part) = Tally::of_line(&String::from_utf8_lossy(&line)) {
+            tally += part;
+        }
+        line.clear();
+    }
+    let status = child.wait()?;
+    judged(tally, status.success(), &format!("{status}"))
+}
+
+/// A run that failed although no test did has died: before, between or after them.
+fn judged(tally: Tally, success: bool, how: &str) -> Result<Tally> {
+    if !success && tally.failed == 0 {
+        bail!("the run died ({how}) after {tally}");
+    }
+    Ok(tally)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_dies_between_tests_is_an_error() {
+        assert!(judged(Tally::PASS, false, "signal 11").is_err());
+        assert_eq!(
+            judged(Tally::FAIL, false, "exit status 101").unwrap(),
+            Tally::FAIL
+        );
+        assert_eq!(judged(Tally::PASS, true, "exit status 0").unwrap(), Tally::PASS);
+    }
+
+    #[test]
+    fn output_is_counted_while_it_passes_through() {
+        let mut echo = Command::new("echo");
+        echo.arg("test result: ok. 2 passed; 0 failed; 1 ignored; 0 measured");
+        let mut out = Vec::new();
+        let tally = counted(&mut echo, &mut out).unwrap();
+        assert_eq!((tally.passed, tally.failed, tally.skipped), (2, 0, 1));
+        assert!(out.starts_with(b"test result"));
+    }
+
+    #[test]
+    fn a_step_without_tests_fails_unless_filtered() {
+        let mut session = Session {
+            total: Tally::default(),
+            failures: Vec::new(),
+        };
+        session.tests("filtered", Some("x"), || Ok(Tally::default()));
+        assert!(session.failures.is_empty());
+        session.tests("empty", None, || Ok(Tally::default()));
+        assert_eq!((session.failures.len(), session.total.failed), (1, 1));
+    }
+}
