@@ -20,7 +20,7 @@ pub trait Access {
 }
 
 /// Plain loads. For pointers whose type the verifier knows (`PTR_TO_BTF_ID`: arguments of fentry, fexit and
-/// tp_btf programs, and what is reached from them); it checks size and bounds against BTF, and a fault reads 0.
+/// `tp_btf` programs, and what is reached from them); it checks size and bounds against BTF, and a fault reads 0.
 pub struct Trusted;
 
 impl Access for Trusted {
@@ -33,11 +33,8 @@ impl Access for Trusted {
 
     #[inline(always)]
     unsafe fn copy16(base: KernelPtr, offset: &Offset, into: *mut [u64; 2]) -> Option<()> {
-        let field = base.wrapping_add(offset.load() as usize).cast::<u64>();
-        // SAFETY: as in `load`.
-        let first = unsafe { field.read_volatile() };
-        // SAFETY: as in `load`.
-        let second = unsafe { field.wrapping_add(1).read_volatile() };
+        let first = Self::load::<u64>(base, offset)?;
+        let second = Self::load::<u64>(base.wrapping_add(size_of::<u64>()), offset)?;
         // SAFETY: the caller's promise.
         unsafe { into.write([first, second]) };
         Some(())

@@ -23,6 +23,12 @@ pub fn port(port: u16) -> bool {
         .is_some_and(|word| word & (1 << (port & 63)) != 0)
 }
 
+/// Whether the service port alone decides.
+#[inline(always)]
+pub fn only_by_port() -> bool {
+    FILTER_PIDS.load() == 0 && FILTER_COMMS.load() == 0 && FILTER_PEERS.load() == 0 && FILTER_DIR.load() == 0
+}
+
 /// Whether connections of this direction and service port are watched; cheap, so asked first. The tracer's own
 /// connections are its self-test and pass everything.
 #[inline(always)]

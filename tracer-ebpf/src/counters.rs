@@ -30,7 +30,7 @@ pub fn next_id() -> u64 {
     let mut last = 1_u64;
     // SAFETY: the map value is live and aligned; the instruction touches nothing else. (Linux 5.12 and newer.)
     unsafe {
-        asm!("{last} = atomic_fetch_add((u64 *)({next} + 0), {last})", next = in(reg) next, last = inout(reg) last)
+        asm!("{last} = atomic_fetch_add((u64 *)({next} + 0), {last})", next = in(reg) next, last = inout(reg) last);
     };
     last + 1
 }

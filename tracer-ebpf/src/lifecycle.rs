@@ -1,6 +1,6 @@
 //! What each hook does, whatever its type: the shells in `hooks/` pick the access mode and call here.
 
-use aya_ebpf::{EbpfContext, helpers::bpf_ktime_get_boot_ns};
+use aya_ebpf::{EbpfContext, bindings::BPF_EXIST, helpers::bpf_ktime_get_boot_ns};
 use aya_log_ebpf::{debug, warn};
 use tracer_common::{
     counter::Counter,
@@ -22,7 +22,7 @@ use crate::{
 #[inline(always)]
 pub fn connecting<A: Access>(ctx: &impl EbpfContext, sock: Sock<A>) {
     let port = sock.remote_port();
-    track(ctx, sock, direction::OUTBOUND, port);
+    let _: Option<u64> = track(ctx, sock, direction::OUTBOUND, port);
 }
 
 /// A process got a connection from accept. Runs in the accepting process's context.
@@ -33,24 +33,60 @@ pub fn accepted<A: Access>(ctx: &impl EbpfContext, sock: Sock<A>) {
         return;
     }
     let port = sock.local_port();
-    track(ctx, sock, direction::INBOUND, port);
+    if let Some(id) = track(ctx, sock, direction::INBOUND, port) {
+        catch_up(id, sock);
+    }
 }
 
+/// Reports what happened to an accepted connection before it was tracked: the peer may have closed or reset it while
+/// it waited in the queue. Asked after the entry into the table, so a change is either seen here or by
+/// [`state_changed`]; seen twice does no harm.
 #[inline(always)]
-fn track<A: Access>(ctx: &impl EbpfContext, sock: Sock<A>, direction: u8, service_port: Option<u16>) {
+fn catch_up<A: Access>(id: u64, sock: Sock<A>) {
+    let Some(state @ (tcp::CLOSE_WAIT | tcp::CLOSE)) = sock.state() else {
+        return;
+    };
+    if state == tcp::CLOSE {
+        set_stage(
+            sock.key(),
+            SockRecord {
+                id,
+                stage: stage::DEAD,
+            },
+        );
+    }
+    emit::change(Change {
+        from: tcp::ESTABLISHED,
+        to: state,
+        ..change(id, kind::STATE)
+    });
+}
+
+/// Changes the record of a socket that is in the table; one that was removed meanwhile stays removed.
+#[inline(always)]
+fn set_stage(key: u64, record: SockRecord) {
+    let _: Result<(), i32> = SOCKS.insert(key, record, u64::from(BPF_EXIST));
+}
+
+/// Enters a new connection into the table and reports it; gives its id.
+#[inline(always)]
+fn track<A: Access>(
+    ctx: &impl EbpfContext,
+    sock: Sock<A>,
+    direction: u8,
+    service_port: Option<u16>,
+) -> Option<u64> {
     let tgid = CurrentTask::tgid();
     // A port that cannot be read passes as 0 and fails, counted, in `fill`.
     if !admit::direction_and_port(tgid, direction, service_port.unwrap_or(0)) {
-        return;
+        return None;
     }
     if !admit::process_and_peer(tgid, sock) {
-        return;
+        return None;
     }
     let key = sock.key();
     end_predecessor(ctx, key);
-    let Some(mut pending) = Pending::<Opened>::reserve() else {
-        return;
-    };
+    let mut pending = Pending::<Opened>::reserve()?;
     let id = next_id();
     // SAFETY: the entry is exclusively ours, aligned to 8 bytes, and as long as a record.
     if unsafe { fill(pending.record(), sock, id, tgid, direction) }.is_none() {
@@ -59,7 +95,7 @@ fn track<A: Access>(ctx: &impl EbpfContext, sock: Sock<A>, direction: u8, servic
             ctx,
             "a field of a new connection could not be read: it is not tracked"
         );
-        return;
+        return None;
     }
     if SOCKS
         .insert(
@@ -77,10 +113,11 @@ fn track<A: Access>(ctx: &impl EbpfContext, sock: Sock<A>, direction: u8, servic
             ctx,
             "the socket table is full: a connection of process {} is not tracked", tgid
         );
-        return;
+        return None;
     }
     pending.submit();
     debug!(ctx, "connection {} opened by process {}", id, tgid);
+    Some(id)
 }
 
 /// Writes the record field by field.
@@ -94,11 +131,17 @@ unsafe fn fill<A: Access>(
 ) -> Option<()> {
     let task = CurrentTask::get()?;
     let family = sock.family()?;
+    macro_rules! field {
+        ($field:ident) => {
+            // SAFETY: the record is live; nothing is read.
+            unsafe { &raw mut (*record).$field }
+        };
+    }
     macro_rules! set {
         ($field:ident, $value:expr) => {{
-            let value = $value;
+            let (field, value) = (field!($field), $value);
             // SAFETY: a field of a live record that is exclusively ours.
-            unsafe { (&raw mut (*record).$field).write(value) };
+            unsafe { field.write(value) };
         }};
     }
     // SAFETY: the helper has no preconditions.
@@ -113,12 +156,13 @@ unsafe fn fill<A: Access>(
     set!(netns, sock.netns()?);
     set!(local_port, sock.local_port()?);
     set!(remote_port, sock.remote_port()?);
+    let (local, remote, comm) = (field!(local).cast(), field!(remote).cast(), field!(comm).cast());
     // SAFETY: the field is 16 bytes of a live record, at an offset divisible by 8.
-    unsafe { sock.local(family, (&raw mut (*record).local).cast()) }?;
+    unsafe { sock.local(family, local) }?;
     // SAFETY: as above.
-    unsafe { sock.remote(family, (&raw mut (*record).remote).cast()) }?;
+    unsafe { sock.remote(family, remote) }?;
     // SAFETY: as above.
-    unsafe { task.comm((&raw mut (*record).comm).cast()) }
+    unsafe { task.comm(comm) }
 }
 
 /// A record under the key of a socket that is just opening is over: either the same socket connects again
@@ -167,7 +211,7 @@ pub fn state_changed<A: Access>(sock: Sock<A>, from: u8, to: u8) {
             stage: stage::DEAD,
             ..record
         };
-        let _: Result<(), i32> = SOCKS.insert(key, dead, 0);
+        set_stage(key, dead);
     }
     let local_port = if to == tcp::ESTABLISHED {
         sock.local_port().unwrap_or(0)
@@ -208,7 +252,7 @@ pub fn released(key: u64, state: u8) -> Known {
             stage: stage::RELEASED,
             ..record
         };
-        let _: Result<(), i32> = SOCKS.insert(key, released, 0);
+        set_stage(key, released);
     }
     Known::Yes
 }
@@ -221,11 +265,13 @@ pub enum Known {
 }
 
 /// Counts the close of a connected socket that is not tracked although the filters would have it: it is older
-/// than the tracer, or its open was lost. Listeners and never-connected sockets are closed here too.
+/// than the tracer, or its open was lost. Not counted where filters other than ports are on: whom they would
+/// have let in is not known any more. Listeners and never-connected sockets are closed here too.
 #[inline(always)]
 pub fn unknown_close<A: Access>(sock: Sock<A>) {
     let connected = matches!(sock.state(), Some(tcp::ESTABLISHED | tcp::CLOSE_WAIT));
     let watched = connected
+        && admit::only_by_port()
         && (sock.local_port().is_some_and(admit::port) || sock.remote_port().is_some_and(admit::port));
     if watched {
         count(Counter::UnknownClose);

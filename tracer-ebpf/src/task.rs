@@ -27,10 +27,6 @@ impl CurrentTask {
 
     /// Process id. (`pid()` of a context would be the thread.)
     #[inline(always)]
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "the upper half is the tgid, shifted into 32 bits"
-    )]
     pub fn tgid() -> u32 {
         (bpf_get_current_pid_tgid() >> 32) as u32
     }

@@ -23,7 +23,7 @@ fn tb_state(ctx: BtfTracePointContext) -> i32 {
     0
 }
 
-/// As [`tb_state`], and takes active opens from the change CLOSE to SYN_SENT, which `tcp_v4_connect` and
+/// As [`tb_state`], and takes active opens from the change CLOSE to `SYN_SENT`, which `tcp_v4_connect` and
 /// `tcp_v6_connect` make in the context of the connecting process with the remote address already set.
 #[btf_tracepoint(function = "inet_sock_set_state")]
 fn tb_state_open(ctx: BtfTracePointContext) -> i32 {
