@@ -160,7 +160,7 @@ pub struct GroupKey {
     pub direction: Direction,
     /// The other end.
     pub peer: Peer,
-    /// The server's port.
+    /// The server's port; 0, for any, where the peer is [`Peer::Other`].
     pub service_port: u16,
 }
 
@@ -182,6 +182,6 @@ pub struct PeerKey {
     pub direction: Direction,
     /// The other end.
     pub peer: Peer,
-    /// The server's port.
+    /// The server's port; 0, for any, where the peer is [`Peer::Other`].
     pub service_port: u16,
 }

@@ -79,6 +79,14 @@ const EARLY_LIMIT: usize = 1024;
 /// How long a released connection is kept for its end: more than the kernel lingers (`tcp_retries2`, about 15 min).
 const LINGER: Duration = Duration::from_secs(1200);
 
+/// A close that came before its opening.
+#[derive(Clone, Copy)]
+struct EarlyClose {
+    at: Time,
+    /// Whether the socket was connected at that moment.
+    connected: bool,
+}
+
 /// The books.
 pub struct Ledger {
     limits: Limits,
@@ -87,7 +95,7 @@ pub struct Ledger {
     processes: Table<ProcessId, Aggregate>,
     peers: Table<PeerKey, Aggregate>,
     names: HashMap<ProcessId, Comm>,
-    early: HashMap<ConnectionId, Time>,
+    early: HashMap<ConnectionId, EarlyClose>,
     failures: BTreeMap<u16, u64>,
     total: Tally,
     irregularities: Irregularities,
@@ -124,7 +132,7 @@ impl Ledger {
     /// Forgets what time has made worthless. To be called about once a second.
     pub fn tick(&mut self, now: Time) {
         let before = self.early.len();
-        self.early.retain(|_, at| now.since(*at) < REORDERING);
+        self.early.retain(|_, close| now.since(close.at) < REORDERING);
         self.irregularities.orphans += (before - self.early.len()) as u64;
         self.connections.retain(|_, connection| {
             connection.phase != Phase::Released || now.since(connection.phase_since) < LINGER
@@ -170,8 +178,8 @@ impl Ledger {
         } else {
             self.count_open(group, at, facts);
         }
-        if let Some(closed) = self.early.remove(&id) {
-            self.released(id, closed.max(at), false, facts);
+        if let Some(close) = self.early.remove(&id) {
+            self.released(id, close.at.max(at), close.connected, facts);
         }
     }
 
@@ -229,7 +237,7 @@ impl Ledger {
             self.established(id, at, facts);
         }
         let Some(connection) = self.connections.get_mut(&id) else {
-            self.remember_early(id, at);
+            self.remember_early(id, EarlyClose { at, connected });
             return;
         };
         let Connection {
@@ -253,9 +261,9 @@ impl Ledger {
         }
     }
 
-    fn remember_early(&mut self, id: ConnectionId, at: Time) {
+    fn remember_early(&mut self, id: ConnectionId, close: EarlyClose) {
         if self.early.len() < EARLY_LIMIT || self.early.contains_key(&id) {
-            self.early.entry(id).or_insert(at);
+            self.early.entry(id).or_insert(close);
         } else {
             self.irregularities.orphans += 1;
         }
@@ -274,23 +282,16 @@ impl Ledger {
             peer: Peer::Address(opening.peer.ip()),
             service_port,
         };
-        let mut group = self.groups.place(
-            wanted,
-            GroupKey {
-                peer: Peer::Other,
-                ..wanted
-            },
-        );
+        // Without its port: one fallback per port would let a port scan outgrow the tables.
+        let other = GroupKey {
+            peer: Peer::Other,
+            service_port: 0,
+            ..wanted
+        };
+        let mut group = self.groups.place(wanted, other);
         let peer = group.peer_key();
-        if self.peers.place(
-            peer,
-            PeerKey {
-                peer: Peer::Other,
-                ..peer
-            },
-        ) != peer
-        {
-            group.peer = Peer::Other;
+        if self.peers.place(peer, other.peer_key()) != peer {
+            group = other;
         }
         if group != wanted || process != opening.process {
             self.irregularities.overflowed += 1;

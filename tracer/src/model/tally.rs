@@ -9,7 +9,8 @@ use super::time::Time;
 const SLOT: Duration = Duration::from_secs(5);
 const SLOTS: usize = 12;
 
-/// Events per minute, over the last minute in slots of five seconds.
+/// Events per minute, over the last minute in slots of five seconds: the newest slot is not full, so what counts are
+/// the last 55 to 60 seconds.
 #[derive(Clone, Debug, Default)]
 pub struct Rate {
     slots: [u32; SLOTS],
@@ -147,7 +148,8 @@ mod tests {
             rate.add(at(second));
         }
         assert_eq!(rate.per_minute(at(1030)), 30);
-        assert_eq!(rate.per_minute(at(1065)), 25, "the first slot of five is gone");
+        assert_eq!(rate.per_minute(at(1064)), 25, "the first slot of five is gone");
+        assert_eq!(rate.per_minute(at(1065)), 20, "and the second");
         assert_eq!(rate.per_minute(at(1090)), 0);
         assert_eq!(rate.per_minute(at(100_000)), 0);
         rate.add(at(100_000));
