@@ -1,10 +1,11 @@
 //! The command line: what can be typed ([`args`]), and what it means ([`settings`]).
 
 pub mod args;
+pub mod print;
 pub mod settings;
 pub mod values;
 
-use std::{env, io};
+use std::env;
 
 use clap::Parser as _;
 
@@ -25,11 +26,7 @@ pub fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     match args.command {
         Some(Command::Doctor(doctor)) => doctor::run(&doctor),
-        Some(Command::Schema) => {
-            use io::Write as _;
-            let schema = serde_json::to_string_pretty(&schemars::schema_for!(record::Record))?;
-            Ok(writeln!(io::stdout(), "{schema}")?)
-        }
-        None => runtime::run(args.watch.into_settings(env::var_os("RUST_LOG").is_some())?),
+        Some(Command::Schema) => print::print(&(serde_json::to_string_pretty(&record::schema())? + "\n")),
+        None => runtime::run(&args.watch.into_settings(env::var_os("RUST_LOG").is_some())?),
     }
 }

@@ -46,17 +46,17 @@ const BATCH: usize = 16_384;
 ///
 /// # Errors
 /// What stopped it, other than a signal, the end of `--duration`, or a reader of stdout that went away.
-pub fn run(settings: Settings) -> anyhow::Result<()> {
+pub fn run(settings: &Settings) -> anyhow::Result<()> {
     require_privileges()?;
     // Before the runtime starts: it must find one thread.
     if let Err(error) = environment::ensure_tracefs() {
         warn!("tracefs is not mounted and cannot be mounted here: {error}");
     }
-    let started = attach(&settings)?;
+    let started = attach(settings)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    match runtime.block_on(trace(&settings, started)) {
+    match runtime.block_on(trace(settings, started)) {
         Err(error) if error.downcast_ref::<Closed>().is_some() => Ok(()),
         ended => ended,
     }
@@ -120,7 +120,9 @@ async fn trace(settings: &Settings, started: Started) -> anyhow::Result<()> {
     let mut reader = Reader::new(ring)?;
     let mut pipeline = Pipeline::new(settings, wall, boot_time(), Stdout::new()?);
     pipeline.started(&session, boot_time())?;
-    pending.iter().for_each(|record| pipeline.take(record));
+    for record in &pending {
+        pipeline.take(record);
+    }
 
     let mut drain = ticker(DRAIN_EVERY);
     let mut tick = ticker(TICK_EVERY);

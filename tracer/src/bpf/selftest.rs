@@ -189,7 +189,7 @@ fn hear(event: &Event, outbound: &mut Heard, inbound: &mut Heard) -> bool {
     let Some(end) = known else { return false };
     match event.kind {
         EventKind::State(StateChange::Established { local_port }) if local_port != 0 => {
-            end.local_port = local_port
+            end.local_port = local_port;
         }
         EventKind::Released { .. } => end.released = true,
         EventKind::Ended(_) => end.ended = true,

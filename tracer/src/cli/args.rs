@@ -5,7 +5,7 @@ use std::{ops::RangeInclusive, path::PathBuf, time::Duration};
 use clap::{Parser, Subcommand, ValueEnum};
 use ipnet::IpNet;
 
-use super::values::{byte_size, count, peer, pid, port_range, span};
+use super::values::{byte_size, comm, count, peer, pid, port_range, span};
 use crate::bpf::environment::VMLINUX_BTF;
 
 /// Watches TCP connections being opened and closed, and tells which process leaks them, to whom and how fast.
@@ -53,7 +53,7 @@ pub struct Doctor {
 pub enum Output {
     /// For people
     Text,
-    /// JSON Lines for programs, see docs/schema.json
+    /// For programs: a JSON object per line; `tracer schema` describes those of watching
     Json,
 }
 
@@ -89,7 +89,7 @@ pub struct Watch {
     #[arg(long, value_name = "PID", value_parser = pid, help_heading = "What to watch")]
     pub pid: Vec<u32>,
     /// Watch processes of this name (the kernel keeps its first 15 bytes); may be repeated
-    #[arg(long, value_name = "NAME", help_heading = "What to watch")]
+    #[arg(long, value_name = "NAME", value_parser = comm, help_heading = "What to watch")]
     pub comm: Vec<String>,
     /// Watch this remote address or prefix, like 10.0.0.0/8; may be repeated
     #[arg(long, value_name = "CIDR", value_parser = peer, help_heading = "What to watch")]

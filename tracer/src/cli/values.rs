@@ -38,6 +38,17 @@ pub fn pid(text: &str) -> Result<u32, String> {
     }
 }
 
+/// A process name.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn comm(text: &str) -> Result<String, String> {
+    if text.is_empty() {
+        return Err("a process name has at least one character".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
 /// An address or a prefix.
 ///
 /// # Errors
@@ -65,7 +76,7 @@ pub fn span(text: &str) -> Result<Duration, String> {
 }
 
 /// Longer than anybody waits, short enough that adding it to the clock cannot overflow.
-const MAX_SPAN: Duration = Duration::from_secs(10 * 366 * 86_400);
+const MAX_SPAN: Duration = Duration::from_hours(10 * 366 * 24);
 
 /// A count, more than zero.
 ///
@@ -126,6 +137,12 @@ mod tests {
         for bad in ["10.0.0.0/99", "10.0.0", "fd00::/129", "", "localhost"] {
             assert!(peer(bad).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn an_empty_name_would_match_nothing() {
+        assert_eq!(comm("sh").as_deref(), Ok("sh"));
+        assert!(comm("").is_err());
     }
 
     #[test]

@@ -18,7 +18,7 @@ impl Reader {
     pub fn new(ring: RingBuf<MapData>) -> io::Result<Self> {
         // SAFETY: the ring buffer owns its descriptor and gives back the same one as long as it lives.
         let ring = unsafe { AsyncFd::register_with_interest(ring, Interest::READABLE) }
-            .map_err(|error| io::Error::from(error.into_parts().1))?;
+            .map_err(|error| error.into_parts().1)?;
         Ok(Self { ring })
     }
 

@@ -31,7 +31,7 @@ impl Default for GrowthParameters {
         Self {
             min_opened: 10,
             min_span: Duration::from_secs(10),
-            window: Duration::from_secs(600),
+            window: Duration::from_mins(10),
         }
     }
 }

@@ -40,7 +40,9 @@ impl Bench {
     fn apply(&mut self, event: &Event) {
         let mut facts = Vec::new();
         self.ledger.apply(event, &mut facts);
-        facts.iter().for_each(|fact| self.rule.observe(fact));
+        for fact in &facts {
+            self.rule.observe(fact);
+        }
     }
 
     fn open(&mut self, pid: u32, seconds: f64) -> u64 {
@@ -135,7 +137,7 @@ fn growth_that_stopped_long_ago_is_not_flagged() {
 #[test]
 fn the_alert_resolves_when_half_are_closed_and_can_come_again() {
     let mut bench = Bench::new();
-    let mut leak = |bench: &mut Bench, from: u32| -> Vec<u64> {
+    let leak = |bench: &mut Bench, from: u32| -> Vec<u64> {
         (from..from + 20)
             .map(|second| bench.open(1, f64::from(second)))
             .collect()

@@ -86,7 +86,7 @@ pub enum Phase {
     Failed(u16),
     /// Established, held.
     Open,
-    /// The peer closed, we did not (CLOSE_WAIT).
+    /// The peer closed, we did not (`CLOSE_WAIT`).
     HalfClosedRemote,
     /// We shut down, the descriptor is still held.
     HalfClosedLocal,

@@ -31,7 +31,7 @@ impl Default for Limits {
         Self {
             connections: 1 << 17,
             groups: 1 << 14,
-            retention: Duration::from_secs(600),
+            retention: Duration::from_mins(10),
         }
     }
 }
@@ -77,7 +77,7 @@ const REORDERING: Duration = Duration::from_secs(5);
 /// Closes kept for that long, at most.
 const EARLY_LIMIT: usize = 1024;
 /// How long a released connection is kept for its end: more than the kernel lingers (`tcp_retries2`, about 15 min).
-const LINGER: Duration = Duration::from_secs(1200);
+const LINGER: Duration = Duration::from_mins(20);
 
 /// A close that came before its opening.
 #[derive(Clone, Copy)]

@@ -108,7 +108,7 @@ impl Tally {
     }
 }
 
-/// How long closed connections lived: quantiles with 2 % relative error, in at most 512 bins (DDSketch, Masson,
+/// How long closed connections lived: quantiles with 2 % relative error, in at most 512 bins (`DDSketch`, Masson,
 /// Rim and Lee, VLDB 2019).
 #[derive(Clone)]
 pub struct Lifetimes(Box<DDSketch>);

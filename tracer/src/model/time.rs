@@ -13,6 +13,7 @@ impl Time {
     }
 
     /// The moment that lies `span` before this one; boot time at the earliest.
+    #[must_use]
     pub fn earlier(self, span: Duration) -> Self {
         Self(
             self.0
