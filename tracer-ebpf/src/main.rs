@@ -13,7 +13,10 @@
     reason = "a function that is not inlined is verified for itself, without what its caller knows, and before \
               Linux 5.10 may not see helpers' maps; everything here is small and called from few places"
 )]
-#![expect(clippy::needless_pass_by_value, reason = "the program macros pass contexts by value")]
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "the program macros pass contexts by value"
+)]
 
 mod access;
 mod admit;

@@ -2,16 +2,14 @@
 
 mod report;
 
-use std::{
-    fs,
-    io::{self, Write as _},
-};
-
-use anyhow::Context as _;
+use std::fs;
 
 use crate::{
     bpf::{environment, object::KernelTypes, plan::Backend, preflight, session::try_all},
-    cli::args::{Doctor, Output},
+    cli::{
+        args::{Doctor, Output},
+        print::print,
+    },
     exit::NotPossible,
 };
 use report::{BackendReport, BtfReport, CapabilityReport, ProgramReport, Report};
@@ -26,10 +24,7 @@ pub fn run(args: &Doctor) -> anyhow::Result<()> {
         Output::Text => report.to_string(),
         Output::Json => serde_json::to_string(&report)? + "\n",
     };
-    match io::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
-        written => written.context("cannot write to stdout")?,
-    }
+    print(&text)?;
     match report.best {
         Some(_) => Ok(()),
         None => Err(NotPossible("no backend can be used here; the reasons stand above".to_owned()).into()),

@@ -20,6 +20,7 @@ impl Source {
     /// Whether the whole file is test code.
     pub(crate) fn is_test(&self) -> bool {
         self.path.ends_with("/tests.rs")
+            || self.path.ends_with("_tests.rs")
             || self
                 .path
                 .split('/')
@@ -116,6 +117,7 @@ mod tests {
             }
             .is_test()
         };
+        assert!(is_test("tracer/src/ingest/decode_tests.rs"));
         assert!(is_test("tracer/tests/kernel.rs") && is_test("tracer/src/leak/tests.rs"));
         assert!(!is_test("tracer/src/leak/rule.rs") && !is_test("xtask/src/test.rs"));
     }

@@ -61,12 +61,16 @@ pub(crate) fn find_or_install() -> Result<Toolchain> {
             });
         }
     }
-    if !apt::available() {
+    let there = what_is_there(&found);
+    let usable = found
+        .into_iter()
+        .find(|compiler| linker::can_be_built_for(compiler.llvm));
+    // With the packages there, building the linker needs no privileges.
+    if !apt::available() && (usable.is_none() || !linker::is_buildable()) {
         let list = [&DEBIAN_COMPILER[..], &linker::PACKAGES].concat().join(" ");
-        bail!("{HOW_TO} {list}\n{}", what_is_there(&found));
+        bail!("{HOW_TO} {list}    (then run this again: it builds bpf-linker itself)\n{there}");
     }
-    let usable = |compiler: &Compiler| linker::can_be_built_for(compiler.llvm);
-    let compiler = match found.into_iter().find(usable) {
+    let compiler = match usable {
         Some(compiler) => compiler,
         None => install_debian_compiler()?,
     };

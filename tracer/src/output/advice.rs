@@ -1,5 +1,7 @@
 //! What a finding means and what to do next, in plain words. All such texts stand here.
 
+use std::net::IpAddr;
+
 use super::sanitize;
 use crate::{
     leak::finding::Finding,
@@ -7,42 +9,67 @@ use crate::{
 };
 
 /// What the finding means.
-pub fn meaning(finding: &Finding) -> String {
+pub fn meaning(finding: &Finding) -> &'static str {
     match finding.group.direction {
-        Direction::Outbound => {
-            "this process opens connections to the peer and closes none of them".to_owned()
-        }
+        Direction::Outbound => "this process opens connections to the peer and does not close them",
         Direction::Inbound => {
-            "the peer keeps opening connections to this process and closes none of them".to_owned()
+            "the peer keeps opening connections to this process, and neither end closes them"
         }
     }
 }
 
-/// What to do next. Only numbers and addresses go into the commands, nothing that another process chose.
+/// What to do next.
 pub fn next_step(finding: &Finding) -> String {
     let group = finding.group;
-    let name = sanitize::comm(&finding.comm);
     let port = group.service_port;
-    let address = match group.peer {
-        Peer::Address(address) => address.to_string(),
-        Peer::Other => {
-            return "more peers than fit the tables: narrow it down with --peer or raise --max-groups"
-                .to_owned();
-        }
+    let Peer::Address(address) = group.peer else {
+        return "more peers than fit the tables: narrow it down with --peer or --port, or raise --max-groups"
+            .to_owned();
     };
     if group.process == ProcessId::KERNEL {
-        return format!(
-            "the kernel itself holds them (a network file system, for example); list them: ss -tn dst {address}"
-        );
+        return "the kernel itself holds them, for example for a network file system: look at its mounts"
+            .to_owned();
+    }
+    if group.process == ProcessId::OTHER {
+        return "more processes than fit the tables: narrow it down with --pid or --port, or raise --max-groups"
+            .to_owned();
     }
     match group.direction {
-        Direction::Outbound => format!(
-            "look in {name} for a client or channel to {address} port {port} that is made again and again and never \
-             closed; list its sockets: ss -tnp 'dst {address} and dport = {port}'"
-        ),
-        Direction::Inbound => format!(
-            "the cause is at {address}: find there what connects to port {port} and never closes; list the sockets: \
-             ss -tnp 'dst {address} and sport = {port}'"
-        ),
+        Direction::Outbound => {
+            let name = sanitize::comm(&finding.comm);
+            format!(
+                "look in {name} for a client or channel to {address} port {port} that is made again and again and \
+                 never closed"
+            )
+        }
+        Direction::Inbound => {
+            format!("the cause is most likely at {address}: find what connects from there to port {port}")
+        }
+    }
+}
+
+/// A command that lists the connections. Only numbers and addresses go into it, nothing that another process chose.
+pub fn command(finding: &Finding) -> Option<String> {
+    let group = finding.group;
+    let peer = match group.peer {
+        Peer::Address(IpAddr::V4(address)) => address.to_string(),
+        // Without the brackets ss takes the last colon for a port's.
+        Peer::Address(IpAddr::V6(address)) => format!("[{address}]"),
+        Peer::Other => return None,
+    };
+    let side = match group.direction {
+        Direction::Outbound => "dport",
+        Direction::Inbound => "sport",
+    };
+    let port = group.service_port;
+    Some(format!("ss -tnp 'dst {peer} and {side} = {port}'"))
+}
+
+/// Both in one line.
+pub fn one_line(finding: &Finding) -> String {
+    let step = next_step(finding);
+    match command(finding) {
+        Some(command) => format!("{step}; list them: {command}"),
+        None => step,
     }
 }

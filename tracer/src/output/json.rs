@@ -1,6 +1,9 @@
 //! Model values as [`record`](super::record)s, and records as lines.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    fmt::Write as _,
+    time::{Duration, SystemTime},
+};
 
 use super::{
     advice,
@@ -8,6 +11,7 @@ use super::{
         self, AgeQuantiles, Alert, AlertStatus, Body, Books, Confidence, Counts, Direction,
         LifetimeQuantiles, PeerRow, Process, ProcessRow, Record, Table, Tier, Totals, VERSION,
     },
+    sanitize,
 };
 use crate::{
     leak::finding::{Finding, Resolution, Stage},
@@ -20,6 +24,9 @@ use crate::{
     },
 };
 
+/// The last second of the year 9999, after which RFC 3339 has no room, since the Unix epoch.
+const LAST_MOMENT: Duration = Duration::from_secs(253_402_300_799);
+
 /// Boot time as wall-clock time: where boot lay when the tracer started.
 #[derive(Clone, Copy, Debug)]
 pub struct Wall {
@@ -27,7 +34,7 @@ pub struct Wall {
 }
 
 impl Wall {
-    /// From one reading of both clocks.
+    /// From one reading of both clocks. A wall clock that was never set may lie before boot.
     pub fn new(now: Time, wall: SystemTime) -> Self {
         Self {
             boot: wall
@@ -38,18 +45,24 @@ impl Wall {
 
     /// RFC 3339, UTC, milliseconds.
     pub fn rfc3339(self, at: Time) -> String {
-        let moment = self.boot.checked_add(at.since(Time(0))).unwrap_or(self.boot);
-        humantime::format_rfc3339_millis(moment).to_string()
+        let last = SystemTime::UNIX_EPOCH + LAST_MOMENT;
+        let moment = self.boot.checked_add(at.since(Time(0))).unwrap_or(last);
+        // Outside these bounds the formatter panics.
+        humantime::format_rfc3339_millis(moment.clamp(SystemTime::UNIX_EPOCH, last)).to_string()
     }
 
-    /// `14:03:09`, UTC.
+    /// `14:03:09Z`: the Z tells UTC from the reader's own time.
     pub fn clock(self, at: Time) -> String {
         let full = self.rfc3339(at);
-        full.get(11..19).unwrap_or(&full).to_owned()
+        full.get(11..19)
+            .map_or_else(|| full.clone(), |clock| format!("{clock}Z"))
     }
 }
 
 /// A record as one line, the newline included. Serialising these types cannot fail; if it did, the line would say so.
+///
+/// JSON allows characters in strings that a terminal obeys or hides ([`sanitize::is_unsafe`]): they are escaped, so
+/// that the line is safe to look at and still holds the very same strings.
 pub fn line(wall: Wall, now: Time, body: Body) -> String {
     let record = Record {
         v: VERSION,
@@ -62,8 +75,27 @@ pub fn line(wall: Wall, now: Time, body: Body) -> String {
             error.to_string().escape_default()
         )
     });
+    if line.chars().any(sanitize::is_unsafe) {
+        line = escaped(&line);
+    }
     line.push('\n');
     line
+}
+
+/// Such characters can only stand inside a string, where JSON has an escape for each UTF-16 unit.
+fn escaped(line: &str) -> String {
+    let mut safe = String::with_capacity(line.len() + 16);
+    for character in line.chars() {
+        if sanitize::is_unsafe(character) {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                // Writing to a String cannot fail.
+                let _: std::fmt::Result = write!(safe, "\\u{unit:04x}");
+            }
+        } else {
+            safe.push(character);
+        }
+    }
+    safe
 }
 
 /// A finding as a record.
@@ -99,7 +131,7 @@ pub fn alert(finding: &Finding, confidence: Confidence, wall: Wall) -> Alert {
         since: wall.rfc3339(evidence.since),
         resolution,
         confidence,
-        advice: advice::next_step(finding),
+        advice: advice::one_line(finding),
     }
 }
 
@@ -117,7 +149,7 @@ pub fn table(
                 counts: counts(row),
             })
             .collect(),
-        processes_hidden: (all_processes - processes.len()) as u64,
+        processes_hidden: all_processes.saturating_sub(processes.len()) as u64,
         peers: peers
             .iter()
             .map(|row| PeerRow {
@@ -127,7 +159,7 @@ pub fn table(
                 counts: counts(row),
             })
             .collect(),
-        peers_hidden: (all_peers - peers.len()) as u64,
+        peers_hidden: all_peers.saturating_sub(peers.len()) as u64,
         total: totals(total),
     }
 }

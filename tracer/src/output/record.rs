@@ -3,18 +3,28 @@
 //!
 //! Compatibility: fields are only added within one version `v`; a change of meaning or a removal raises it.
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, generate::SchemaSettings};
 use serde::Serialize;
 
 /// Version of the stream.
 pub const VERSION: u32 = 1;
 
+/// The JSON Schema of a line as it is written. A reader must expect fields that the schema does not name.
+pub fn schema() -> Schema {
+    SchemaSettings::draft2020_12()
+        .for_serialize()
+        .into_generator()
+        .into_root_schema_for::<Record>()
+}
+
 /// One line.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Record {
-    /// Version of the stream, 1.
+    /// Version of the stream.
+    #[schemars(extend("const" = VERSION))]
     pub v: u32,
     /// Wall-clock time, RFC 3339, UTC.
+    #[schemars(extend("format" = "date-time"))]
     pub time: String,
     /// What the line says.
     #[serde(flatten)]
@@ -45,6 +55,7 @@ pub struct Started {
     /// What these hooks do not see, or see late; empty if nothing.
     pub degraded: Vec<String>,
     /// Whether the self-test confirmed what the hooks report; absent if it could not run.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub verified: Option<bool>,
 }
 
@@ -76,10 +87,13 @@ pub struct Alert {
     /// Seconds between the first and the last of the row.
     pub span_seconds: f64,
     /// Growth per hour; absent if the row has no length.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub growth_per_hour: Option<f64>,
     /// When the row began, RFC 3339, UTC.
+    #[schemars(extend("format" = "date-time"))]
     pub since: String,
     /// Why it is resolved; absent otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub resolution: Option<Resolution>,
     /// What the finding is worth.
     pub confidence: Confidence,
@@ -119,6 +133,7 @@ pub enum Resolution {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Confidence {
     /// Since when the tracer watches, RFC 3339, UTC. What opened before is not counted.
+    #[schemars(extend("format" = "date-time"))]
     pub attached_since: String,
     /// Records lost so far, all causes; a lost close looks like a leak.
     pub lost: u64,
@@ -131,8 +146,10 @@ pub struct Confidence {
 pub struct Process {
     /// Process id in the initial PID namespace; 0 for the kernel's own sockets, absent for what did not fit the
     /// tables.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub pid: Option<u32>,
     /// Start time in nanoseconds since boot, a decimal string. With the id it names the process for ever.
+    #[schemars(regex(pattern = "^[0-9]+$"))]
     pub start_ns: String,
     /// Its name; bytes that are not UTF-8 are replaced.
     pub comm: String,
@@ -205,8 +222,10 @@ pub struct Counts {
     /// Closed in the last minute.
     pub closed_per_minute: u32,
     /// Ages of what is open, in seconds; absent if nothing is.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub open_age: Option<AgeQuantiles>,
     /// Lifetimes of what closed, in seconds, within 2 %; absent if nothing did.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub lifetime: Option<LifetimeQuantiles>,
 }
 
@@ -312,11 +331,15 @@ pub struct Books {
 impl Books {
     /// Facts that never reached the ledger.
     pub fn lost(&self) -> u64 {
-        self.ring_full
-            + self.map_full
-            + self.unreadable
-            + self.program_misses
-            + self.rejected
-            + self.untracked
+        [
+            self.ring_full,
+            self.map_full,
+            self.unreadable,
+            self.program_misses,
+            self.rejected,
+            self.untracked,
+        ]
+        .into_iter()
+        .fold(0, u64::saturating_add)
     }
 }

@@ -1,5 +1,7 @@
 //! The compact table.
 
+use std::fmt::Write as _;
+
 use comfy_table::{CellAlignment, Table, presets};
 
 use super::{span, text};
@@ -9,9 +11,19 @@ use crate::model::{
     view::{ProcessKey, Row},
 };
 
-/// Column titles behind the first.
-const COUNTS: [&str; 8] = [
-    "open", "+/min", "-/min", "opened", "closed", "oldest", "median", "p90",
+/// Column titles behind the first: counts, ages of what is open (`age p90`: nine of ten are younger), lifetimes of
+/// what closed.
+const COUNTS: [&str; 10] = [
+    "open",
+    "+/min",
+    "-/min",
+    "opened",
+    "closed",
+    "oldest",
+    "age p50",
+    "age p90",
+    "lived p50",
+    "lived p90",
 ];
 
 /// Both views under one line of totals.
@@ -42,6 +54,9 @@ fn part<K>(
     (rows, all): &(Vec<Row<K>>, usize),
     name: impl Fn(&K) -> String,
 ) {
+    if rows.is_empty() {
+        return;
+    }
     let mut table = Table::new();
     table.load_preset(presets::NOTHING);
     table.set_header(std::iter::once(title).chain(COUNTS));
@@ -49,6 +64,11 @@ fn part<K>(
         let ages = row.ages.map_or([const { String::new() }; 3], |ages| {
             [ages.oldest, ages.median, ages.p90].map(span::human)
         });
+        let lifetimes = row
+            .lifetimes
+            .map_or([const { String::new() }; 2], |(median, p90)| {
+                [median, p90].map(span::human)
+            });
         let counts = [
             row.open.to_string(),
             row.opened_per_minute.to_string(),
@@ -56,7 +76,8 @@ fn part<K>(
             row.opened.to_string(),
             row.closed.to_string(),
         ];
-        table.add_row(std::iter::once(name(&row.key)).chain(counts).chain(ages));
+        let cells = std::iter::once(name(&row.key)).chain(counts);
+        table.add_row(cells.chain(ages).chain(lifetimes));
     }
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
@@ -65,9 +86,10 @@ fn part<K>(
         rendered.push_str(line.trim_end());
         rendered.push('\n');
     }
-    let hidden = all - rows.len();
+    let hidden = all.saturating_sub(rows.len());
     if hidden > 0 {
-        rendered.push_str(&format!(" ... and {hidden} more; --rows shows them\n"));
+        // Writing to a String cannot fail.
+        let _: std::fmt::Result = writeln!(rendered, " ... and {hidden} more; raise --rows to see them");
     }
 }
 

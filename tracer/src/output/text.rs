@@ -25,7 +25,7 @@ const ALARM: Style = AnsiColor::Red.on_default().bold();
 const CALM: Style = AnsiColor::Green.on_default().bold();
 const DIM: Style = Style::new().dimmed();
 
-/// A finding, in five lines; colours are removed where they are not wanted, by whoever writes it.
+/// A finding, in six lines at most; colours are removed where they are not wanted, by whoever writes it.
 pub fn finding(finding: &Finding, confidence: &Confidence, wall: Wall, now: Time) -> String {
     let mut text = String::new();
     // Writing to a String cannot fail.
@@ -61,21 +61,33 @@ fn write_finding(
         subject(group, *comm)
     )?;
     if let Stage::Resolved(Resolution::Drained) = stage {
-        return writeln!(text, "  drained: {open} open now, {peak} at the peak");
+        return writeln!(
+            text,
+            "  drained: {open} open now, {peak} at the peak; it began {}",
+            moment(wall, now, evidence.since)
+        );
     }
     let rate = evidence
         .per_hour()
-        .map_or(String::new(), |rate| format!(", {rate:.0} per hour"));
+        .map_or(String::new(), |rate| format!(", {}", span::rate(rate)));
     writeln!(
         text,
-        "  {open} open now; {} opened in {}{rate}, none closed; since {}",
+        "  {open} open now; {} opened in a row within {}{rate}, none closed; it began {}",
         evidence.opened,
         span::human(evidence.span()),
-        wall.clock(evidence.since),
+        moment(wall, now, evidence.since),
     )?;
-    writeln!(text, "  means: {}", advice::meaning(finding))?;
-    writeln!(text, "  next:  {}", advice::next_step(finding))?;
-    writeln!(text, "  sure?  {}", certainty(finding, confidence))
+    writeln!(text, "  means:  {}", advice::meaning(finding))?;
+    writeln!(text, "  next:   {}", advice::next_step(finding))?;
+    if let Some(command) = advice::command(finding) {
+        writeln!(text, "  list:   {command}")?;
+    }
+    writeln!(text, "  sure?   {}", certainty(finding, confidence))
+}
+
+/// `13:57:09Z, 6m ago`: the time of day alone would leave open which day.
+fn moment(wall: Wall, now: Time, at: Time) -> String {
+    format!("{}, {} ago", wall.clock(at), span::human(now.since(at)))
 }
 
 /// `controller[4711] -> 10.0.0.7:9090` or `grpc-server[4712]:9090 <- 10.0.0.9`.
@@ -103,21 +115,21 @@ pub fn process(id: ProcessId, comm: Comm) -> String {
 
 fn certainty(finding: &Finding, confidence: &Confidence) -> String {
     let history = match finding.evidence.closed_before {
-        0 => "nothing of this group has ever closed since tracing began".to_owned(),
-        1 => "1 connection of this group closed before".to_owned(),
-        closed => format!("{closed} connections of this group closed before"),
+        0 => "none of this group was seen closing before".to_owned(),
+        1 => "1 of this group closed before".to_owned(),
+        closed => format!("{closed} of this group closed before"),
     };
     let lost = match confidence.lost {
         0 => "no event was lost".to_owned(),
-        1 => "1 event was lost".to_owned(),
+        1 => "1 event was lost, and a lost close looks like a leak".to_owned(),
         lost => format!("{lost} events were lost, and a lost close looks like a leak"),
     };
     let degraded = if confidence.degraded.is_empty() {
         ""
     } else {
-        "; tracing is degraded, see the first lines"
+        "; tracing is degraded, `tracer doctor` says how"
     };
-    format!("suspected, for a pool that is filling looks the same: {history}; {lost}{degraded}")
+    format!("suspected only, a connection pool that is filling looks the same; {history}; {lost}{degraded}")
 }
 
 /// The first lines: what is attached, and what it does not see.
@@ -145,22 +157,27 @@ pub fn summary(reason: &str, seconds: u64, total: &Tally, alerts: (u64, u64), bo
         failed,
         ..
     } = total;
+    let (s, alerts_s) = (plural(*opened), plural(alerts));
     format!(
-        "{reason} after {span}: {opened} connections opened, {closed} closed, {open} still open, {failed} attempts \
-         failed; {alerts} alerts, {unresolved} not resolved\n{}\n",
+        "{reason} after {span}: {opened} connection{s} opened, {closed} closed, {open} still open; {failed} failed to \
+         open; {alerts} alert{alerts_s}, {unresolved} not resolved\n{}\n",
         losses(books)
     )
+}
+
+fn plural(count: u64) -> &'static str {
+    if count == 1 { "" } else { "s" }
 }
 
 /// Losses by cause.
 pub fn losses(books: &Books) -> String {
     let causes = [
-        (books.ring_full, "ring buffer full"),
-        (books.map_full, "socket table full"),
+        (books.ring_full, "ring buffer full (raise --ring-size)"),
+        (books.map_full, "socket table full (raise --max-connections)"),
         (books.unreadable, "kernel field unreadable"),
         (books.program_misses, "program run skipped by the kernel"),
         (books.rejected, "record not understood"),
-        (books.untracked, "ledger full"),
+        (books.untracked, "ledger full (raise --max-connections)"),
     ];
     let named: Vec<String> = causes
         .iter()
@@ -170,6 +187,7 @@ pub fn losses(books: &Books) -> String {
     if named.is_empty() {
         "nothing was lost".to_owned()
     } else {
-        format!("LOST {}: {}", books.lost(), named.join(", "))
+        let lost = books.lost();
+        format!("LOST {lost} event{}: {}", plural(lost), named.join(", "))
     }
 }

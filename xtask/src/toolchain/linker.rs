@@ -15,16 +15,8 @@ const VERSION: &str = "0.13.0";
 /// The LLVM it is built against here, the one of Debian's compiler.
 const LLVM: u32 = 22;
 
-/// What building bpf-linker needs beyond Rust.
-pub(super) const PACKAGES: [&str; 7] = [
-    "g++",
-    "llvm-22-dev",
-    "libpolly-22-dev",
-    "clang-22",
-    "libzstd-dev",
-    "zlib1g-dev",
-    "libxml2-dev",
-];
+/// What building bpf-linker needs beyond Rust: LLVM, and the C++ library to link it.
+pub(super) const PACKAGES: [&str; 2] = ["g++", "llvm-22-dev"];
 
 /// A working bpf-linker whose LLVM is not older than the compiler's: the user's own first, then ours.
 pub(super) fn find(compiler_llvm: Option<u32>) -> Option<PathBuf> {
@@ -39,6 +31,15 @@ pub(super) fn find(compiler_llvm: Option<u32>) -> Option<PathBuf> {
 /// Whether [`install`] would bring one that fits.
 pub(super) fn can_be_built_for(compiler_llvm: Option<u32>) -> bool {
     is_new_enough(Some(LLVM), compiler_llvm)
+}
+
+/// Whether everything is there to build it.
+pub(super) fn is_buildable() -> bool {
+    llvm_prefix().join("bin/llvm-config").is_file() && process::find_on_path("g++").is_some()
+}
+
+fn llvm_prefix() -> PathBuf {
+    PathBuf::from(format!("/usr/lib/llvm-{LLVM}"))
 }
 
 /// An unknown version is given the chance: linking then says what is wrong.
@@ -70,7 +71,9 @@ fn llvm_in(ldd: &str) -> Option<u32> {
 
 /// Builds bpf-linker into `target/tools`.
 pub(super) fn install() -> Result<PathBuf> {
-    apt::install(&PACKAGES, "building bpf-linker")?;
+    if !is_buildable() {
+        apt::install(&PACKAGES, "building bpf-linker")?;
+    }
     say(format_args!(
         "building {NAME} {VERSION} into {} (about a minute)",
         paths::tools().display()
@@ -98,7 +101,7 @@ pub(super) fn install() -> Result<PathBuf> {
     cargo
         .arg("--root")
         .arg(paths::tools())
-        .env("LLVM_PREFIX", format!("/usr/lib/llvm-{LLVM}"));
+        .env("LLVM_PREFIX", llvm_prefix());
     process::run(&mut cargo, "building bpf-linker")?;
     let linker = process::find_in(NAME, [own_tools()]).context("cargo install left no bpf-linker behind")?;
     if !works(&linker) {

@@ -1,0 +1,180 @@
+use std::time::{Duration, SystemTime};
+
+use proptest::prelude::*;
+use serde_json::Value;
+
+use super::{HOSTILE, NOW, any_finding, comm, confidence, finding, is_harmless, peer, wall};
+use crate::{
+    leak::finding::{Resolution, Stage},
+    model::{
+        connection::{Direction, Peer},
+        time::Time,
+    },
+    output::{
+        json::{self, Wall},
+        record::{Body, Books},
+    },
+};
+
+#[test]
+fn wall_clock_times_are_rfc3339() {
+    assert_eq!(wall().rfc3339(NOW), "2026-03-01T14:03:09.250Z");
+    assert_eq!(wall().clock(NOW), "14:03:09Z");
+    // Boot, and one more hour than the tracer runs.
+    assert_eq!(wall().rfc3339(Time(0)), "2026-03-01T12:03:09.250Z");
+    assert_eq!(
+        wall().rfc3339(NOW + Duration::from_hours(1)),
+        "2026-03-01T15:03:09.250Z"
+    );
+}
+
+#[test]
+fn no_clock_is_so_wrong_that_it_cannot_be_printed() {
+    let day = Duration::from_hours(24);
+    let epoch = SystemTime::UNIX_EPOCH;
+    // A machine without a battery-backed clock starts in 1970, or before it once boot time is taken off.
+    assert_eq!(Wall::new(NOW, epoch).rfc3339(Time(0)), "1970-01-01T00:00:00.000Z");
+    assert_eq!(Wall::new(NOW, epoch).rfc3339(NOW), "1970-01-01T00:00:00.000Z");
+    assert_eq!(Wall::new(NOW, epoch - day).clock(Time(0)), "00:00:00Z");
+    let far = Wall::new(Time(0), epoch + day * 366 * 20_000);
+    assert_eq!(far.rfc3339(Time(u64::MAX)), "9999-12-31T23:59:59.000Z");
+    assert_eq!(far.rfc3339(Time(0)), "9999-12-31T23:59:59.000Z");
+}
+
+#[test]
+fn an_alert_says_everything() {
+    let finding = finding(
+        Stage::Opened,
+        Direction::Outbound,
+        comm(b"controller"),
+        peer("10.0.0.7"),
+    );
+    let alert = json::alert(&finding, confidence(2, &["late closes"]), wall());
+    let line = json::line(wall(), NOW, Body::Alert(alert));
+    let expected = serde_json::json!({
+        "v": 1,
+        "time": "2026-03-01T14:03:09.250Z",
+        "type": "alert",
+        "id": "leak-1",
+        "status": "opened",
+        "tier": "suspected",
+        "process": {"pid": 4711, "start_ns": "5000000000", "comm": "controller"},
+        "direction": "outbound",
+        "peer": "10.0.0.7",
+        "service_port": 9090,
+        "open": 37,
+        "peak": 40,
+        "opened": 37,
+        "closed_before": 0,
+        "span_seconds": 360.0,
+        "growth_per_hour": 360.0,
+        "since": "2026-03-01T13:57:08.250Z",
+        "confidence": {
+            "attached_since": "2026-03-01T13:03:09.250Z",
+            "lost": 2,
+            "degraded": ["late closes"],
+        },
+        "advice": "look in controller for a client or channel to 10.0.0.7 port 9090 that is made again and again and \
+                   never closed; list them: ss -tnp 'dst 10.0.0.7 and dport = 9090'",
+    });
+    assert_eq!(serde_json::from_str::<Value>(&line).unwrap(), expected);
+}
+
+#[test]
+fn what_does_not_apply_is_absent() {
+    let resolved = Stage::Resolved(Resolution::Drained);
+    let mut finding = finding(resolved, Direction::Inbound, comm(b"server"), Peer::Other);
+    finding.evidence.last = finding.evidence.since;
+    let line = json::line(
+        wall(),
+        NOW,
+        Body::Alert(json::alert(&finding, confidence(0, &[]), wall())),
+    );
+    let value: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(value["status"], "resolved");
+    assert_eq!(value["resolution"], "drained");
+    assert_eq!(value["peer"], "other");
+    assert_eq!(value["span_seconds"], 0.0);
+    assert!(!value.as_object().unwrap().contains_key("growth_per_hour"));
+}
+
+#[test]
+fn hostile_names_are_kept_whole_and_shown_harmless() {
+    for name in HOSTILE {
+        let finding = finding(Stage::Opened, Direction::Outbound, comm(name), peer("10.0.0.7"));
+        let alert = json::alert(&finding, confidence(0, &[]), wall());
+        let line = json::line(wall(), NOW, Body::Alert(alert));
+        let value = checked(&line);
+        let kept = value["process"]["comm"].as_str().unwrap();
+        assert_eq!(kept, String::from_utf8_lossy(comm(name).bytes()));
+    }
+    // Beyond the basic plane an escape takes two units.
+    let tag = finding(
+        Stage::Opened,
+        Direction::Outbound,
+        comm("\u{e0041}".as_bytes()),
+        peer("::1"),
+    );
+    let line = json::line(
+        wall(),
+        NOW,
+        Body::Alert(json::alert(&tag, confidence(0, &[]), wall())),
+    );
+    assert!(line.contains(r#""comm":"\udb40\udc41""#), "{line}");
+}
+
+#[test]
+fn lost_events_are_added_up_without_overflow() {
+    let books = Books {
+        ring_full: u64::MAX,
+        map_full: 1,
+        unreadable: u64::MAX,
+        ..Books::default()
+    };
+    assert_eq!(books.lost(), u64::MAX);
+    assert_eq!(
+        Books {
+            ring_full: 1,
+            map_full: 2,
+            unreadable: 3,
+            program_misses: 4,
+            rejected: 5,
+            untracked: 6,
+            // The rest is no loss.
+            seen: 100,
+            submitted: 100,
+            received: 100,
+            decoded: 100,
+            overflowed: 100,
+            unobserved_ends: 100,
+            unknown_closes: 100,
+            orphans: 100,
+            duplicates: 100,
+        }
+        .lost(),
+        21
+    );
+}
+
+/// The object on this line, which must be exactly one line that a terminal shows as it is.
+fn checked(line: &str) -> Value {
+    let (object, rest) = line.split_once('\n').unwrap();
+    assert_eq!(rest, "", "one line");
+    assert!(object.chars().all(is_harmless), "{object:?}");
+    serde_json::from_str(object).unwrap()
+}
+
+proptest! {
+    #[test]
+    fn any_finding_is_one_line_of_json(finding in any_finding(), lost in any::<u64>(), now in any::<u64>()) {
+        let confidence = confidence(lost, &["\u{202e}\n\x1b\""]);
+        let line = json::line(wall(), Time(now), Body::Alert(json::alert(&finding, confidence, wall())));
+        let value = checked(&line);
+        prop_assert_eq!(
+            value["process"]["comm"].as_str().unwrap(),
+            String::from_utf8_lossy(finding.comm.bytes())
+        );
+        prop_assert_eq!(value["confidence"]["degraded"][0].as_str(), Some("\u{202e}\n\x1b\""));
+        prop_assert_eq!(value["opened"].as_u64(), Some(finding.evidence.opened));
+    }
+}

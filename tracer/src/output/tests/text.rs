@@ -1,0 +1,256 @@
+use proptest::prelude::*;
+
+use super::{HOSTILE, NOW, any_comm, any_finding, comm, confidence, finding, is_harmless, peer, plain, wall};
+use crate::{
+    bpf::{
+        coverage::{Coverage, Outcome, ProgramOutcome},
+        plan::{Backend, KernelFacts, programs},
+    },
+    leak::finding::{Finding, Resolution, Stage},
+    model::{
+        connection::{Direction, Peer, ProcessId},
+        name::Comm,
+        tally::Tally,
+        time::Time,
+    },
+    output::{advice, record::Books, text},
+};
+
+fn shown(finding: &Finding) -> String {
+    plain(&text::finding(finding, &confidence(0, &[]), wall(), NOW))
+}
+
+#[test]
+fn a_new_outbound_leak() {
+    let finding = finding(
+        Stage::Opened,
+        Direction::Outbound,
+        comm(b"controller"),
+        peer("10.0.0.7"),
+    );
+    assert_eq!(
+        shown(&finding),
+        "\
+14:03:09Z LEAK SUSPECTED leak-1: controller[4711] -> 10.0.0.7:9090
+  37 open now; 37 opened in a row within 6m, 360 per hour, none closed; it began 13:57:08Z, 6m 1s ago
+  means:  this process opens connections to the peer and does not close them
+  next:   look in controller for a client or channel to 10.0.0.7 port 9090 that is made again and again and never closed
+  list:   ss -tnp 'dst 10.0.0.7 and dport = 9090'
+  sure?   suspected only, a connection pool that is filling looks the same; none of this group was seen closing before; no event was lost
+"
+    );
+}
+
+#[test]
+fn a_growing_inbound_leak_with_losses() {
+    let mut finding = finding(
+        Stage::Updated,
+        Direction::Inbound,
+        comm(b"grpc-server"),
+        peer("fd00::9"),
+    );
+    finding.open = 74;
+    finding.evidence.closed_before = 3;
+    let confidence = confidence(2, &["inbound connections taken by accept are not seen"]);
+    assert_eq!(
+        plain(&text::finding(&finding, &confidence, wall(), NOW)),
+        "\
+14:03:09Z LEAK GOES ON leak-1: grpc-server[4711]:9090 <- fd00::9
+  74 open now; 37 opened in a row within 6m, 360 per hour, none closed; it began 13:57:08Z, 6m 1s ago
+  means:  the peer keeps opening connections to this process, and neither end closes them
+  next:   the cause is most likely at fd00::9: find what connects from there to port 9090
+  list:   ss -tnp 'dst [fd00::9] and sport = 9090'
+  sure?   suspected only, a connection pool that is filling looks the same; 3 of this group closed before; 2 events were lost, and a lost close looks like a leak; tracing is degraded, `tracer doctor` says how
+"
+    );
+}
+
+#[test]
+fn a_resolved_leak() {
+    let resolved = Stage::Resolved(Resolution::Drained);
+    for (direction, subject) in [
+        (Direction::Outbound, "controller[4711] -> [fd00::7]:9090"),
+        (Direction::Inbound, "controller[4711]:9090 <- fd00::7"),
+    ] {
+        let mut finding = finding(resolved, direction, comm(b"controller"), peer("fd00::7"));
+        finding.open = 2;
+        assert_eq!(
+            shown(&finding),
+            format!(
+                "14:03:09Z RESOLVED leak-1: {subject}\n  drained: 2 open now, 40 at the peak; it began 13:57:08Z, 6m 1s ago\n"
+            )
+        );
+    }
+}
+
+#[test]
+fn what_has_no_name_or_address_of_its_own() {
+    let mut kernel = finding(
+        Stage::Opened,
+        Direction::Outbound,
+        comm(b"kworker"),
+        peer("10.0.0.7"),
+    );
+    kernel.group.process = ProcessId::KERNEL;
+    let text = shown(&kernel);
+    assert!(text.contains(": kernel -> 10.0.0.7:9090\n"), "{text}");
+    assert!(
+        text.contains("  next:   the kernel itself holds them, for example"),
+        "{text}"
+    );
+
+    let mut others = kernel;
+    others.group.process = ProcessId::OTHER;
+    let text = shown(&others);
+    assert!(text.contains(": other processes -> 10.0.0.7:9090\n"), "{text}");
+    assert!(text.contains("raise --max-groups\n  list: "), "{text}");
+
+    for (direction, subject) in [
+        (Direction::Outbound, ": sh[4711] -> other peers, port 9090\n"),
+        (Direction::Inbound, ": sh[4711]:9090 <- other peers\n"),
+    ] {
+        let text = shown(&finding(Stage::Opened, direction, comm(b"sh"), Peer::Other));
+        assert!(text.contains(subject), "{text}");
+        assert!(!text.contains("ss -tnp"), "no command without an address: {text}");
+        assert!(text.contains("raise --max-groups\n"), "{text}");
+    }
+
+    let nameless = finding(
+        Stage::Opened,
+        Direction::Outbound,
+        Comm::default(),
+        peer("10.0.0.7"),
+    );
+    assert!(shown(&nameless).contains(": ?[4711] -> "));
+}
+
+#[test]
+fn a_row_without_length_has_no_rate() {
+    let mut finding = finding(Stage::Opened, Direction::Outbound, comm(b"sh"), peer("10.0.0.7"));
+    finding.evidence.last = finding.evidence.since;
+    assert!(shown(&finding).contains("37 opened in a row within 0ms, none closed;"));
+}
+
+#[test]
+fn nothing_that_a_process_chose_gets_into_the_command() {
+    for name in HOSTILE {
+        let finding = finding(Stage::Opened, Direction::Outbound, comm(name), peer("10.0.0.7"));
+        assert_eq!(
+            advice::command(&finding).as_deref(),
+            Some("ss -tnp 'dst 10.0.0.7 and dport = 9090'")
+        );
+    }
+}
+
+#[test]
+fn losses_are_named_one_by_one_with_their_cure() {
+    assert_eq!(text::losses(&Books::default()), "nothing was lost");
+    let one = Books {
+        rejected: 1,
+        unknown_closes: 7,
+        ..Books::default()
+    };
+    assert_eq!(text::losses(&one), "LOST 1 event: 1 record not understood");
+    let all = Books {
+        ring_full: 1,
+        map_full: 2,
+        unreadable: 3,
+        program_misses: 4,
+        rejected: 5,
+        untracked: 6,
+        ..Books::default()
+    };
+    assert_eq!(
+        text::losses(&all),
+        "LOST 21 events: 1 ring buffer full (raise --ring-size), 2 socket table full (raise --max-connections), \
+         3 kernel field unreadable, 4 program run skipped by the kernel, 5 record not understood, \
+         6 ledger full (raise --max-connections)"
+    );
+}
+
+#[test]
+fn the_summary_sums_up() {
+    let total = Tally {
+        open: 12,
+        opened: 100,
+        closed: 88,
+        failed: 3,
+        ..Tally::default()
+    };
+    assert_eq!(
+        text::summary("interrupted", 3725, &total, (2, 1), &Books::default()),
+        "interrupted after 1h 2m: 100 connections opened, 88 closed, 12 still open; 3 failed to open; 2 alerts, 1 not \
+         resolved\nnothing was lost\n"
+    );
+    let one = Tally {
+        opened: 1,
+        closed: 1,
+        ..Tally::default()
+    };
+    assert_eq!(
+        text::summary("finished", 3, &one, (1, 0), &Books::default()),
+        "finished after 3s: 1 connection opened, 1 closed, 0 still open; 0 failed to open; 1 alert, 0 not \
+         resolved\nnothing was lost\n"
+    );
+}
+
+#[test]
+fn the_first_lines_say_what_is_not_seen() {
+    let mut coverage = Coverage {
+        backend: Backend::Tracepoint,
+        programs: programs(Backend::Tracepoint, KernelFacts::default())
+            .into_iter()
+            .map(|program| ProgramOutcome {
+                program,
+                result: Outcome::Attached,
+            })
+            .collect(),
+    };
+    assert_eq!(
+        text::started(&coverage, Some(true)),
+        "tracing with the tracepoint backend, self-test passed\n"
+    );
+    let accept = coverage
+        .programs
+        .iter_mut()
+        .find(|outcome| outcome.program.hook.to_string().ends_with("sys_exit_accept"));
+    accept.unwrap().result = Outcome::AttachRefused("no such tracepoint".to_owned());
+    assert_eq!(
+        text::started(&coverage, None),
+        "tracing with the tracepoint backend, self-test could not run\ndegraded: inbound connections taken by accept \
+         are not seen (tracepoint/syscalls/sys_exit_accept: attach refused: no such tracepoint)\n"
+    );
+}
+
+/// The text must be lines of harmless characters once its own styles are off, and the styles must be nothing but
+/// colours: `ESC [ digits m`.
+fn check(text: &str) {
+    let bare = plain(text);
+    assert!(bare.ends_with('\n'));
+    assert!(bare.lines().all(|line| line.chars().all(is_harmless)), "{bare:?}");
+    for style in text.split('\x1b').skip(1) {
+        let style = style.strip_prefix('[').unwrap();
+        let (numbers, _) = style.split_once('m').unwrap();
+        assert!(
+            numbers.chars().all(|c| c.is_ascii_digit() || c == ';'),
+            "{style:?}"
+        );
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_finding_harms_a_terminal(finding in any_finding(), lost in any::<u64>(), now in any::<u64>()) {
+        let text = text::finding(&finding, &confidence(lost, &["x"]), wall(), Time(now));
+        check(&text);
+        let lines = if finding.group.peer == Peer::Other { 5 } else { 6 };
+        let resolved = matches!(finding.stage, Stage::Resolved(_));
+        prop_assert_eq!(text.lines().count(), if resolved { 2 } else { lines });
+    }
+
+    #[test]
+    fn no_name_harms_a_terminal(comm in any_comm(), pid in 1..u32::MAX) {
+        let process = text::process(ProcessId { pid, start: Time(1) }, comm);
+        prop_assert!(process.chars().all(is_harmless), "{:?}", process);
+    }
+}

@@ -1,0 +1,137 @@
+//! Which tests there are, and which of them run here.
+
+use std::{
+    env,
+    path::PathBuf,
+    process::{Command, ExitCode},
+};
+
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use serde_json::Value;
+
+use crate::{
+    context::{Backend, Context},
+    scenarios,
+};
+
+/// A scenario.
+pub type Scenario = fn(&Context) -> anyhow::Result<()>;
+
+/// Runs the tests that the command line selects.
+pub fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    // The tracer watches the whole machine, so tests would see each other.
+    arguments.test_threads = Some(1);
+    // A listing needs neither privileges nor a tracer.
+    let report = (!arguments.list).then(report);
+    let mut trials = Vec::new();
+    for backend in Backend::ALL {
+        let state = report
+            .as_ref()
+            .map_or(State::Usable, |report| State::of(backend, report));
+        if let State::Skipped(why) = &state {
+            eprintln!("skipped {backend}: {why}");
+        }
+        for (name, scenario) in scenarios::ALL {
+            let (name, state) = (format!("{name}::{backend}"), state.clone());
+            trials.push(Trial::ignorable_test(name, move || {
+                run(*scenario, backend, &state)
+            }));
+        }
+    }
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+fn run(scenario: Scenario, backend: Backend, state: &State) -> Result<Completion, Failed> {
+    match state {
+        State::Skipped(why) => return Ok(Completion::ignored_with(why)),
+        State::Missing(why) => return Err(why.into()),
+        State::Usable => {}
+    }
+    let context = Context {
+        backend,
+        program: program(),
+    };
+    eprintln!(
+        "kernel {}, backend {backend}",
+        rustix::system::uname().release().to_string_lossy()
+    );
+    match scenario(&context) {
+        Ok(()) => Ok(Completion::Completed),
+        Err(error) => Err(format!("{error:#}").into()),
+    }
+}
+
+/// What becomes of a backend's tests.
+#[derive(Clone)]
+enum State {
+    /// They run.
+    Usable,
+    /// They are left out for this reason.
+    Skipped(String),
+    /// They fail for this reason: somebody asked for the backend.
+    Missing(String),
+}
+
+impl State {
+    fn of(backend: Backend, report: &Result<Value, String>) -> Self {
+        let why = match report {
+            Ok(report) => match why_not(backend, report) {
+                None => return Self::Usable,
+                Some(why) => why,
+            },
+            Err(why) => why.clone(),
+        };
+        let required = env::var("TRACER_TEST_REQUIRE").unwrap_or_default();
+        if required.split(',').any(|name| name.trim() == backend.name()) {
+            Self::Missing(format!("required, but not usable here: {why}"))
+        } else {
+            Self::Skipped(why)
+        }
+    }
+}
+
+/// What the tracer's doctor finds.
+fn report() -> Result<Value, String> {
+    if !rustix::process::geteuid().is_root() {
+        return Err("not root".to_owned());
+    }
+    let program = program();
+    let output = Command::new(&program)
+        .args(["doctor", "--output", "json"])
+        .env_remove("RUST_LOG")
+        .output()
+        .map_err(|error| format!("{} cannot be started: {error}", program.display()))?;
+    serde_json::from_slice(&output.stdout).map_err(|_| {
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        format!("the doctor gives no report: {stderr}")
+    })
+}
+
+/// Why the doctor thinks that a backend does not work here; `None` if it works.
+fn why_not(backend: Backend, report: &Value) -> Option<String> {
+    let found = report["backends"]
+        .as_array()
+        .and_then(|backends| backends.iter().find(|found| found["name"] == backend.name()));
+    let Some(found) = found else {
+        return Some(format!("the doctor could not look: {}", report["btf"]));
+    };
+    if found["usable"] == true {
+        return None;
+    }
+    let reasons: Vec<String> = found["programs"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|program| {
+            let reason = program["reason"].as_str()?;
+            Some(format!("{}: {reason}", program["hook"].as_str()?))
+        })
+        .collect();
+    let error = found["error"].as_str().unwrap_or_default();
+    Some(format!("{error}{}", reasons.join("; ")))
+}
+
+fn program() -> PathBuf {
+    env::var_os("TRACER_BIN").map_or_else(|| env!("CARGO_BIN_EXE_tracer").into(), PathBuf::from)
+}

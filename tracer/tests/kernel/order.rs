@@ -1,0 +1,91 @@
+//! What a test tells a test program to do, and what it answers: one JSON line each.
+
+use std::net::{IpAddr, SocketAddr};
+
+use serde::{Deserialize, Serialize};
+
+/// A socket of a test program: its place in the program's table.
+pub type SocketId = usize;
+
+/// One thing to do.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Order {
+    /// Make a socket and give it an address, no more: connecting to it is refused.
+    Bind { address: SocketAddr },
+    /// Let connections in.
+    Listen { socket: SocketId, backlog: i32 },
+    /// Take connections, by accept and accept4 in turn.
+    Accept { listener: SocketId, count: usize },
+    /// Connect, and hold the connections.
+    Connect {
+        to: SocketAddr,
+        from: Option<IpAddr>,
+        count: usize,
+    },
+    /// The same in a thread of another name.
+    ConnectInThread {
+        name: String,
+        to: SocketAddr,
+        count: usize,
+    },
+    /// Try to connect, and hold the socket whatever comes of it.
+    Attempt { to: SocketAddr, nonblocking: bool },
+    /// Try to connect a socket that is there already.
+    Retry { socket: SocketId, to: SocketAddr },
+    /// Dissolve the connection, keep the socket: connect to `AF_UNSPEC`.
+    Disconnect { socket: SocketId },
+    /// Shut both directions down, keep the sockets.
+    ShutDown { sockets: Vec<SocketId> },
+    /// Close with a reset.
+    Reset { sockets: Vec<SocketId> },
+    /// Close.
+    Close { sockets: Vec<SocketId> },
+    /// Connect and close at once, each thread to all addresses in turn.
+    ChurnConnect {
+        to: Vec<SocketAddr>,
+        each: usize,
+        threads: usize,
+    },
+    /// Accept and close at once.
+    ChurnAccept {
+        listener: SocketId,
+        each: usize,
+        threads: usize,
+    },
+    /// Start threads that take `each` connections one after the other; the answer comes when all are blocked.
+    BlockInAccept {
+        listener: SocketId,
+        each: usize,
+        threads: usize,
+    },
+    /// Wait until those threads have what they were to take.
+    Unblocked,
+    /// Become another program, this same one without a name of its own.
+    Exec,
+}
+
+/// How it went.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Reply {
+    /// The program has started.
+    Ready,
+    /// Done.
+    Done,
+    /// These sockets were made, or tried.
+    Sockets(Vec<End>),
+    /// It could not be done.
+    Failed(String),
+}
+
+/// One end of a connection.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct End {
+    /// Which socket.
+    pub id: SocketId,
+    /// Its address.
+    pub local: SocketAddr,
+    /// The other end, if connected.
+    pub peer: Option<SocketAddr>,
+    /// Why connecting failed; 0 if it did not.
+    pub errno: i32,
+}

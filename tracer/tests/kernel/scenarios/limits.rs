@@ -1,0 +1,103 @@
+//! What does not fit is counted, and what did fit stays right.
+
+use std::net::Ipv4Addr;
+
+use anyhow::ensure;
+use rustix::process::Signal;
+
+use super::churn::within_the_losses;
+use crate::{
+    context::Context,
+    ledger::{Ledger, counts},
+    order::Order,
+    puppet::{Puppet, loopback},
+    stream::Direction::{Inbound, Outbound},
+    tracer_process::Tracer,
+};
+
+pub fn max_connections(context: &Context) -> anyhow::Result<()> {
+    const ROOM: usize = 64;
+    const OPEN: usize = 200;
+    let mut server = Puppet::start("tt-server")?;
+    let mut client = Puppet::start("tt-client")?;
+    let listener = server.listen(loopback(1))?;
+    let room = ROOM.to_string();
+    let mut tracer = Tracer::start_with(context, &[listener.port()], ["--max-connections", &room])?;
+
+    // The first of the client fill a quarter, the server's ends the next, and so on.
+    let (mut connected, mut accepted) = (Vec::new(), Vec::new());
+    for _ in 0..OPEN / 8 {
+        connected.extend(client.connect(listener.address, 8)?);
+        accepted.extend(server.accept(listener, 8)?);
+    }
+    let truth = |client_counts, server_counts| {
+        Ledger::default()
+            .both(&client, Outbound, loopback(1), listener.port(), client_counts)
+            .both(&server, Inbound, loopback(1), listener.port(), server_counts)
+    };
+    let full = truth(counts(ROOM / 2, 0), counts(ROOM / 2, 0));
+    let drained = truth(counts(ROOM / 2, ROOM / 2), counts(ROOM / 2, ROOM / 2));
+    let again = truth(counts(ROOM / 2 + 4, ROOM / 2), counts(ROOM / 2 + 4, ROOM / 2));
+    tracer.expect("full", &full)?;
+    client.close(&connected)?;
+    server.close(&accepted)?;
+    tracer.expect("drained", &drained)?;
+    // There is room again.
+    client.connect(listener.address, 4)?;
+    server.accept(listener, 4)?;
+    tracer.expect("room again", &again)?;
+
+    let last = tracer.stop()?;
+    last.summary.books.balance()?;
+    let books = last.summary.books;
+    ensure!(last.ledger == again, "{}", last.ledger);
+    ensure!(books.map_full == (2 * OPEN - ROOM) as u64, "{books:?}");
+    ensure!(books.lost() - books.program_misses == books.map_full, "{books:?}");
+    Ok(())
+}
+
+/// The reader stands still while the buffer fills, and goes on.
+pub fn ring_overflow(context: &Context) -> anyhow::Result<()> {
+    const EACH: usize = 400;
+    const THREADS: usize = 2;
+    let mut server = Puppet::start("tt-server")?;
+    let mut client = Puppet::start("tt-client")?;
+    let listener = server.listen(Ipv4Addr::UNSPECIFIED)?;
+    let mut tracer = Tracer::start_with(context, &[listener.port()], ["--ring-size", "64KiB"])?;
+    tracer.signal(Signal::STOP)?;
+    server.send(&Order::ChurnAccept {
+        listener: listener.socket,
+        each: EACH,
+        threads: THREADS,
+    })?;
+    client.send(&Order::ChurnConnect {
+        to: vec![listener.at(loopback(1))],
+        each: EACH,
+        threads: THREADS,
+    })?;
+    client.done()?;
+    server.done()?;
+    tracer.signal(Signal::CONT)?;
+
+    // Another program, whose counts are therefore exact.
+    let mut later = Puppet::start("tt-later")?;
+    let recovered = Ledger::default().both(&later, Outbound, loopback(1), listener.port(), counts(10, 4));
+    // The buffer is empty again when the tracer has printed something.
+    tracer.next_ledger(std::time::Instant::now() + crate::lines::PATIENCE)?;
+    let ends = later.connect(listener.at(loopback(1)), 10)?;
+    server.accept(listener, 10)?;
+    later.close(&ends[0..4])?;
+    let last = tracer.stop()?;
+
+    let (told, truth) = (last.ledger.of_process(&later), recovered.of_process(&later));
+    ensure!(told == truth, "after the overflow: {told} instead of {truth}");
+    let books = last.summary.books;
+    ensure!(books.ring_full > 0, "nothing overflowed: {books:?}");
+    eprintln!("ring overflow: {books:?}");
+    let churned = counts(EACH * THREADS, EACH * THREADS);
+    let truth = recovered
+        .process(&client, churned)
+        .process(&server, churned)
+        .process(&server, counts(10, 0));
+    within_the_losses(&last, &truth)
+}

@@ -1,0 +1,302 @@
+//! `docs/schema.json` is what `tracer schema` prints, and what `tracer --output json` prints is what it describes.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod support {
+    pub mod leak;
+    pub mod run;
+    pub mod snapshot;
+}
+
+use std::process::Stdio;
+
+use jsonschema::Validator;
+use serde_json::{Value, json};
+use support::{
+    leak::leak_before,
+    run::{can_trace, run, tracer},
+    snapshot::snapshot,
+};
+use tracer::output::record::{
+    AgeQuantiles, Alert, AlertStatus, Body, Books, Confidence, Counts, Direction, Failures,
+    LifetimeQuantiles, PeerRow, Process, ProcessRow, Record, Resolution, Started, Summary, Table, Tier,
+    Totals, VERSION,
+};
+
+fn schema() -> Value {
+    let printed = run(&mut tracer(&["schema"]));
+    assert_eq!(printed.code, Some(0), "{}", printed.stderr);
+    serde_json::from_str(&printed.stdout).unwrap()
+}
+
+fn validator(schema: &Value) -> Validator {
+    jsonschema::options()
+        .should_validate_formats(true)
+        .build(schema)
+        .unwrap()
+}
+
+/// The schema as strict as it gets: a field that it does not name is an error. (Published it is open, for fields may
+/// be added.)
+fn strict() -> Validator {
+    let mut schema = schema();
+    // These are described together with the fields that all lines have.
+    let lines = ["Started", "Alert", "Table", "Summary"];
+    for (name, definition) in schema["$defs"].as_object_mut().unwrap() {
+        if definition["type"] == "object" && !lines.contains(&name.as_str()) {
+            definition["unevaluatedProperties"] = json!(false);
+        }
+    }
+    schema["unevaluatedProperties"] = json!(false);
+    validator(&schema)
+}
+
+#[track_caller]
+fn assert_valid(validator: &Validator, line: &Value) {
+    let errors: Vec<String> = validator
+        .iter_errors(line)
+        .map(|error| format!("{}: {error}", error.instance_path()))
+        .collect();
+    assert!(errors.is_empty(), "{line:#}\n{}", errors.join("\n"));
+}
+
+#[test]
+fn the_published_schema_is_the_current_one() {
+    let printed = run(&mut tracer(&["schema"]));
+    assert_eq!(printed.code, Some(0), "{}", printed.stderr);
+    snapshot("../docs/schema.json", &printed.stdout);
+}
+
+#[test]
+fn real_output_is_valid() {
+    if !can_trace("real output against the schema") {
+        return;
+    }
+    let mut outputs = leak_before(|port| {
+        let options = "--output json --interval 300ms --duration 3s --min-opened 3 --min-span 500ms --port";
+        let arguments: Vec<&str> = options.split(' ').chain([port]).collect();
+        let mut command = tracer(&arguments);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        vec![command.spawn().unwrap()]
+    });
+    let output = outputs.remove(0);
+    assert_eq!(output.status.code(), Some(0));
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<Value> = stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+
+    let strict = strict();
+    for line in &lines {
+        assert_valid(&strict, line);
+    }
+    let of_type = |kind: &str| lines.iter().filter(|line| line["type"] == kind).count();
+    assert_eq!(lines.first().unwrap()["type"], "started", "{stdout}");
+    assert_eq!(lines.last().unwrap()["type"], "summary", "{stdout}");
+    assert_eq!((of_type("started"), of_type("summary")), (1, 1), "{stdout}");
+    assert!(of_type("alert") >= 2, "both ends leak: {stdout}");
+    assert!(of_type("table") >= 5, "{stdout}");
+    assert!(
+        lines
+            .iter()
+            .any(|line| line["processes"][0]["open_age"].is_object()),
+        "a table with rows: {stdout}"
+    );
+    let validator = validator(&schema());
+    for line in &lines {
+        assert_broken_copies_are_refused(&validator, line);
+    }
+}
+
+/// Changes a valid line in ways that the schema must notice.
+fn assert_broken_copies_are_refused(validator: &Validator, line: &Value) {
+    let refused = |what: &str, change: &dyn Fn(&mut Value)| {
+        let mut broken = line.clone();
+        change(&mut broken);
+        assert_ne!(&broken, line, "{what}: nothing was changed");
+        assert!(!validator.is_valid(&broken), "{what}: {broken:#}");
+    };
+    for (field, wrong) in [
+        ("v", vec![json!(2), json!("1")]),
+        ("time", vec![json!("yesterday"), json!(1)]),
+        ("type", vec![json!("unknown"), json!("Alert"), json!(null)]),
+    ] {
+        for value in wrong {
+            refused(field, &|line| line[field] = value.clone());
+        }
+    }
+    // What may be absent is what a line of this type does not always have.
+    let optional = ["verified", "growth_per_hour", "resolution"];
+    for field in line.as_object().unwrap().keys() {
+        refused(field, &|line| line[field] = json!({"no": "such"}));
+        if !optional.contains(&field.as_str()) {
+            refused(field, &|line| {
+                line.as_object_mut().unwrap().remove(field);
+            });
+        }
+    }
+    if line["type"] == "alert" {
+        refused("port", &|line| line["service_port"] = json!(70_000));
+        refused("count", &|line| line["open"] = json!(-1));
+        refused("status", &|line| line["status"] = json!("maybe"));
+        refused("process", &|line| {
+            line["process"]["start_ns"] = json!("12 seconds");
+        });
+    }
+}
+
+fn extreme_process(comm: &str, pid: Option<u32>) -> Process {
+    Process {
+        pid,
+        start_ns: u64::MAX.to_string(),
+        comm: comm.to_owned(),
+    }
+}
+
+fn extreme_counts(full: bool) -> Counts {
+    let seconds = f64::MAX;
+    Counts {
+        open: u32::MAX,
+        connecting: u32::MAX,
+        opened: u64::MAX,
+        closed: u64::MAX,
+        failed: u64::MAX,
+        opened_per_minute: u32::MAX,
+        closed_per_minute: u32::MAX,
+        open_age: full.then_some(AgeQuantiles {
+            oldest: seconds,
+            median: seconds,
+            p90: seconds,
+        }),
+        lifetime: full.then_some(LifetimeQuantiles {
+            median: 0.0,
+            p90: seconds,
+        }),
+    }
+}
+
+const TOTALS: Totals = Totals {
+    open: u32::MAX,
+    connecting: 0,
+    opened: u64::MAX,
+    closed: u64::MAX,
+    failed: u64::MAX,
+};
+
+const BOOKS: Books = Books {
+    seen: u64::MAX,
+    submitted: u64::MAX,
+    ring_full: u64::MAX,
+    map_full: u64::MAX,
+    unreadable: u64::MAX,
+    program_misses: u64::MAX,
+    received: u64::MAX,
+    decoded: u64::MAX,
+    rejected: u64::MAX,
+    untracked: u64::MAX,
+    overflowed: u64::MAX,
+    unobserved_ends: u64::MAX,
+    unknown_closes: u64::MAX,
+    orphans: u64::MAX,
+    duplicates: u64::MAX,
+};
+
+fn alert(status: AlertStatus, full: bool) -> Alert {
+    Alert {
+        id: String::new(),
+        status,
+        tier: Tier::Suspected,
+        process: extreme_process("\u{202e}\n\"\\\u{1b}\u{0}\u{fffd}", full.then_some(u32::MAX)),
+        direction: if full {
+            Direction::Inbound
+        } else {
+            Direction::Outbound
+        },
+        peer: "other".to_owned(),
+        service_port: u16::MAX,
+        open: u32::MAX,
+        peak: u32::MAX,
+        opened: u64::MAX,
+        closed_before: u64::MAX,
+        span_seconds: f64::MIN_POSITIVE,
+        growth_per_hour: full.then_some(f64::MAX),
+        since: "9999-12-31T23:59:59.000Z".to_owned(),
+        resolution: full.then_some(Resolution::Drained),
+        confidence: Confidence {
+            attached_since: "1970-01-01T00:00:00.000Z".to_owned(),
+            lost: u64::MAX,
+            degraded: vec![String::new(); 3],
+        },
+        advice: "\u{7f}".to_owned(),
+    }
+}
+
+#[test]
+fn extreme_values_are_valid() {
+    let table = Table {
+        processes: vec![
+            ProcessRow {
+                process: extreme_process("", None),
+                counts: extreme_counts(true),
+            },
+            ProcessRow {
+                process: extreme_process("x", Some(0)),
+                counts: extreme_counts(false),
+            },
+        ],
+        processes_hidden: u64::MAX,
+        peers: vec![PeerRow {
+            direction: Direction::Inbound,
+            peer: "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff".to_owned(),
+            service_port: 0,
+            counts: extreme_counts(true),
+        }],
+        peers_hidden: u64::MAX,
+        total: TOTALS,
+    };
+    let started = |verified| {
+        Body::Started(Started {
+            version: String::new(),
+            backend: "fentry".to_owned(),
+            degraded: Vec::new(),
+            verified,
+        })
+    };
+    let summary = Summary {
+        reason: String::new(),
+        seconds: f64::MAX,
+        total: TOTALS,
+        alerts: u64::MAX,
+        alerts_unresolved: u64::MAX,
+        failures: vec![Failures {
+            errno: u16::MAX,
+            count: u64::MAX,
+        }],
+        books: BOOKS,
+    };
+    let strict = strict();
+    let validator = validator(&schema());
+    for body in [
+        started(Some(true)),
+        started(None),
+        Body::Alert(alert(AlertStatus::Opened, false)),
+        Body::Alert(alert(AlertStatus::Updated, true)),
+        Body::Alert(alert(AlertStatus::Resolved, true)),
+        Body::Table(table),
+        Body::Summary(summary),
+    ] {
+        let line = serde_json::to_value(Record {
+            v: VERSION,
+            time: "2026-03-01T14:03:09.250Z".to_owned(),
+            body,
+        })
+        .unwrap();
+        assert_valid(&strict, &line);
+        assert_broken_copies_are_refused(&validator, &line);
+        let mut added = line.clone();
+        added["field_of_a_later_release"] = json!(1);
+        assert_valid(&validator, &added);
+        assert!(!strict.is_valid(&added), "the strict schema is not strict");
+    }
+}
