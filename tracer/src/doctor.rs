@@ -69,6 +69,7 @@ fn examine(args: &Doctor) -> Report {
         cgroup2: environment::cgroup2_root()
             .map(|path| path.display().to_string())
             .ok(),
+        initial_user_namespace: preflight::in_initial_user_namespace(),
         initial_pid_namespace: preflight::in_initial_pid_namespace(),
         ring_bytes: crate::bpf::object::Sizes::default().ring_bytes,
         max_connections: crate::bpf::object::Sizes::default().connections,

@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use log::warn;
+use log::info;
 use rustix::time::{ClockId, clock_gettime};
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -50,7 +50,7 @@ pub fn run(settings: &Settings) -> anyhow::Result<()> {
     require_privileges()?;
     // Before the runtime starts: it must find one thread.
     if let Err(error) = environment::ensure_tracefs() {
-        warn!("tracefs is not mounted and cannot be mounted here: {error}");
+        info!("tracefs cannot be used here: {error}");
     }
     let started = attach(settings)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -63,6 +63,11 @@ pub fn run(settings: &Settings) -> anyhow::Result<()> {
 }
 
 fn require_privileges() -> Result<(), NotPossible> {
+    if !preflight::in_initial_user_namespace() {
+        let why = "tracing is not permitted in a user namespace, whatever capabilities it shows: run tracer as root on \
+                   the host";
+        return Err(NotPossible(why.to_owned()));
+    }
     let missing = preflight::missing(&preflight::held_capabilities());
     if missing.is_empty() {
         return Ok(());

@@ -78,7 +78,7 @@ pub(crate) fn play(tracer: &Path, incident: &Path) -> Result<()> {
         Command::new(tracer).args(["--port", &port, "--interval", "10s"]),
     )?;
     let mut watch = Watch::start(tracer, &port)?;
-    shown.wait_for_line("tracing with", Duration::from_secs(10))?;
+    shown.wait_for_line("watching port 9090", Duration::from_secs(10))?;
 
     say("act 2: the controller leaks three connections a second; the client closes what it opens");
     let controller = Actor::start(

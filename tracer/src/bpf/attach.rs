@@ -1,6 +1,6 @@
 //! Loads and attaches one program.
 
-use std::{any::Any, error::Error as _, fs::File};
+use std::{any::Any, error::Error as _, fs::File, io, path::Path};
 
 use aya::{
     Btf, Ebpf,
@@ -62,6 +62,9 @@ fn link(program: &mut Program, hook: Hook) -> Result<Box<dyn Any>, ProgramError>
         (Program::FEntry(program), Hook::Fentry(_)) => linked!(program.attach()),
         (Program::FExit(program), Hook::Fexit(_)) => linked!(program.attach()),
         (Program::KProbe(program), Hook::Kprobe(function) | Hook::Kretprobe(function)) => {
+            if !kernel_has_kprobes() {
+                return Err(io::Error::new(io::ErrorKind::Unsupported, "this kernel has no kprobes").into());
+            }
             linked!(program.attach(function, 0))
         }
         (Program::BtfTracePoint(program), Hook::TpBtf(_)) => linked!(program.attach()),
@@ -75,6 +78,17 @@ fn link(program: &mut Program, hook: Hook) -> Result<Box<dyn Any>, ProgramError>
         }
         _ => Err(ProgramError::UnexpectedProgramType),
     }
+}
+
+/// Kprobes are a performance monitoring unit since Linux 4.17, and files of tracefs before that. Without either the
+/// kernel was built without them (`CONFIG_KPROBE_EVENTS`).
+fn kernel_has_kprobes() -> bool {
+    [
+        "/sys/bus/event_source/devices/kprobe",
+        "/sys/kernel/tracing/kprobe_events",
+    ]
+    .iter()
+    .any(|path| Path::new(path).exists())
 }
 
 /// The reason in one line. The verifier's log is long; its last words say why.

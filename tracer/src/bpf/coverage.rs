@@ -62,3 +62,65 @@ impl Coverage {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bpf::plan::{KernelFacts, programs};
+
+    fn all_attached(backend: Backend) -> Coverage {
+        let attached = |program| ProgramOutcome {
+            program,
+            result: Outcome::Attached,
+        };
+        Coverage {
+            backend,
+            programs: programs(backend, KernelFacts::default())
+                .into_iter()
+                .map(attached)
+                .collect(),
+        }
+    }
+
+    fn refuse(coverage: &mut Coverage, hook: &str) {
+        let outcome = coverage
+            .programs
+            .iter_mut()
+            .find(|outcome| outcome.program.hook.to_string() == hook);
+        outcome.unwrap().result = Outcome::AttachRefused("no such thing".to_owned());
+    }
+
+    #[test]
+    fn what_is_optional_degrades_and_says_how() {
+        let mut coverage = all_attached(Backend::Tracepoint);
+        assert_eq!((coverage.failure(), coverage.degraded()), (None, Vec::new()));
+        refuse(&mut coverage, "tracepoint/syscalls/sys_exit_accept");
+        assert_eq!(coverage.failure(), None);
+        assert_eq!(
+            coverage.degraded(),
+            [
+                "inbound connections taken by accept are not seen (tracepoint/syscalls/sys_exit_accept: attach refused: \
+              no such thing)"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_required_makes_the_backend_unusable() {
+        for (backend, hook) in [
+            (Backend::Fentry, "fentry/tcp_close"),
+            (Backend::Kprobe, "kretprobe/inet_csk_accept"),
+            (Backend::Tracepoint, "tp_btf/inet_sock_set_state"),
+        ] {
+            let mut coverage = all_attached(backend);
+            refuse(&mut coverage, hook);
+            assert_eq!(
+                coverage
+                    .failure()
+                    .map(|outcome| outcome.program.hook.to_string())
+                    .as_deref(),
+                Some(hook)
+            );
+        }
+    }
+}

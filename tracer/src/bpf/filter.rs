@@ -1,6 +1,6 @@
 //! What the kernel programs are to watch.
 
-use std::{net::IpAddr, ops::RangeInclusive};
+use std::{fmt, net::IpAddr, ops::RangeInclusive};
 
 use ipnet::IpNet;
 use tracer_common::{event::COMM_LEN, socket::v4_mapped};
@@ -21,6 +21,34 @@ pub struct Filter {
     pub peers: Vec<IpNet>,
     /// Direction; `None` for both.
     pub direction: Option<Direction>,
+}
+
+impl fmt::Display for Filter {
+    /// What is watched, for people: `port 9090, outbound`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ports = self.ports.iter().map(|ports| match (ports.start(), ports.end()) {
+            (low, high) if low == high => format!("port {low}"),
+            (low, high) => format!("ports {low}-{high}"),
+        });
+        let pids = self.pids.iter().map(|pid| format!("process {pid}"));
+        let comms = self
+            .comms
+            .iter()
+            .map(|comm| format!("processes named {}", comm.escape_debug()));
+        let peers = self.peers.iter().map(|peer| format!("peer {peer}"));
+        let direction = self.direction.map(|direction| format!("{direction} only"));
+        let parts: Vec<String> = ports
+            .chain(pids)
+            .chain(comms)
+            .chain(peers)
+            .chain(direction)
+            .collect();
+        if parts.is_empty() {
+            f.write_str("all connections")
+        } else {
+            f.write_str(&parts.join(", "))
+        }
+    }
 }
 
 /// Words of the port bitmap: 65,536 ports, 64 to a word.
@@ -73,6 +101,19 @@ mod tests {
             .filter(|port| words[port / 64] >> (port % 64) & 1 == 1)
             .collect();
         assert_eq!(set, [0, 1, 9090, 65535]);
+    }
+
+    #[test]
+    fn a_filter_says_what_is_watched() {
+        assert_eq!(Filter::default().to_string(), "all connections");
+        let filter = Filter {
+            ports: vec![9090..=9090, 8000..=8100],
+            comms: vec!["a\u{1b}b".into()],
+            direction: Some(Direction::Outbound),
+            ..Filter::default()
+        };
+        let said = "port 9090, ports 8000-8100, processes named a\\u{1b}b, outbound only";
+        assert_eq!(filter.to_string(), said);
     }
 
     #[test]

@@ -77,6 +77,18 @@ fn lockdown_in(modes: &str) -> Option<String> {
     rest.split_once(']').map(|(mode, _)| mode.to_owned())
 }
 
+/// Whether capabilities here are those of the host. In any other user namespace they end at its border, and
+/// `bpf()` says EPERM however many there seem to be.
+pub fn in_initial_user_namespace() -> bool {
+    // Where the file does not exist the kernel has no user namespaces.
+    fs::read_to_string("/proc/self/uid_map").map_or(true, |map| maps_everything(&map))
+}
+
+/// Whether a user id map (`user_namespaces(7)`) is the initial one: all ids onto themselves.
+fn maps_everything(map: &str) -> bool {
+    map.split_whitespace().eq(["0", "0", "4294967295"])
+}
+
 /// Inode number of the initial PID namespace (`PROC_PID_INIT_INO`, `include/linux/proc_ns.h`).
 const INITIAL_PID_NAMESPACE: &str = "pid:[4026531836]";
 
@@ -105,6 +117,13 @@ mod tests {
         assert_eq!(missing(&with(&["CAP_BPF"])), ["CAP_PERFMON"]);
         assert_eq!(missing(&with(&["CAP_BPF", "CAP_PERFMON"])), [""; 0]);
         assert_eq!(missing(&with(&["CAP_SYS_ADMIN"])), [""; 0]);
+    }
+
+    #[test]
+    fn only_the_initial_user_namespace_maps_every_id() {
+        assert!(maps_everything("         0          0 4294967295\n"));
+        assert!(!maps_everything("         0       1000          1\n"));
+        assert!(!maps_everything(""));
     }
 
     #[test]

@@ -23,6 +23,8 @@ pub struct Report {
     pub tracefs: Option<String>,
     /// Where cgroup v2 is mounted.
     pub cgroup2: Option<String>,
+    /// Whether capabilities here are those of the host.
+    pub initial_user_namespace: bool,
     /// Whether process ids here are those of the host.
     pub initial_pid_namespace: bool,
     /// Default size of the ring buffer.
@@ -127,7 +129,12 @@ impl fmt::Display for Report {
             self.ring_bytes / 1024,
             self.max_connections
         )?;
-        writeln!(f, "\ncapabilities")?;
+        let reach = if self.initial_user_namespace {
+            ""
+        } else {
+            " (of a user namespace: they do not reach the kernel)"
+        };
+        writeln!(f, "\ncapabilities{reach}")?;
         for CapabilityReport { name, held, purpose } in &self.capabilities {
             writeln!(f, "  {} {name:<17}{purpose}", mark(*held))?;
         }

@@ -43,6 +43,20 @@ impl Wall {
         }
     }
 
+    /// Follows a wall clock that was stepped. Small differences are the noise of reading two clocks one after the
+    /// other, and would make one moment look like two.
+    pub fn follow(&mut self, now: Time, wall: SystemTime) {
+        const NOISE: Duration = Duration::from_millis(100);
+        let there = Self::new(now, wall);
+        let distance = there
+            .boot
+            .duration_since(self.boot)
+            .unwrap_or_else(|earlier| earlier.duration());
+        if distance > NOISE {
+            *self = there;
+        }
+    }
+
     /// RFC 3339, UTC, milliseconds.
     pub fn rfc3339(self, at: Time) -> String {
         let last = SystemTime::UNIX_EPOCH + LAST_MOMENT;

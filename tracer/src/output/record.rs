@@ -74,7 +74,7 @@ pub struct Alert {
     pub direction: Direction,
     /// The other end: an address, or `other` for what did not fit the tables.
     pub peer: String,
-    /// The server's port.
+    /// The server's port; 0, for any, where the peer is `other`.
     pub service_port: u16,
     /// Connections open now.
     pub open: u32,
@@ -197,7 +197,7 @@ pub struct PeerRow {
     pub direction: Direction,
     /// The other end.
     pub peer: String,
-    /// The server's port.
+    /// The server's port; 0, for any, where the peer is `other`.
     pub service_port: u16,
     /// Its counts.
     #[serde(flatten)]

@@ -100,7 +100,8 @@ fn peer_name(key: &PeerKey) -> String {
         (Direction::Outbound, Peer::Address(address)) => {
             format!("-> {}", std::net::SocketAddr::new(address, port))
         }
-        (Direction::Outbound, Peer::Other) => format!("-> other:{port}"),
+        (Direction::Outbound, Peer::Other) => "-> other".to_owned(),
+        (Direction::Inbound, Peer::Other) => "<- other".to_owned(),
         (Direction::Inbound, peer) => format!(":{port} <- {peer}"),
     }
 }

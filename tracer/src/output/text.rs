@@ -11,7 +11,6 @@ use super::{
     sanitize, span,
 };
 use crate::{
-    bpf::coverage::Coverage,
     leak::finding::{Finding, Resolution, Stage},
     model::{
         connection::{Direction, GroupKey, Peer, ProcessId},
@@ -98,9 +97,9 @@ fn subject(group: &GroupKey, comm: Comm) -> String {
         (Direction::Outbound, Peer::Address(address)) => {
             format!("{process} -> {}", std::net::SocketAddr::new(address, port))
         }
-        (Direction::Outbound, Peer::Other) => format!("{process} -> other peers, port {port}"),
+        (Direction::Outbound, Peer::Other) => format!("{process} -> other peers, any port"),
         (Direction::Inbound, Peer::Address(address)) => format!("{process}:{port} <- {address}"),
-        (Direction::Inbound, Peer::Other) => format!("{process}:{port} <- other peers"),
+        (Direction::Inbound, Peer::Other) => format!("{process} <- other peers, any port"),
     }
 }
 
@@ -132,15 +131,15 @@ fn certainty(finding: &Finding, confidence: &Confidence) -> String {
     format!("suspected only, a connection pool that is filling looks the same; {history}; {lost}{degraded}")
 }
 
-/// The first lines: what is attached, and what it does not see.
-pub fn started(coverage: &Coverage, verified: Option<bool>) -> String {
+/// The first lines: what is watched, with which hooks, and what they do not see.
+pub fn started(watched: &str, backend: &str, verified: Option<bool>, degraded: &[String]) -> String {
     let tested = if verified == Some(true) {
         "self-test passed"
     } else {
         "self-test could not run"
     };
-    let mut text = format!("tracing with the {} backend, {tested}\n", coverage.backend);
-    for what in coverage.degraded() {
+    let mut text = format!("watching {watched} with the {backend} backend, {tested}\n");
+    for what in degraded {
         let _: std::fmt::Result = writeln!(text, "degraded: {what}");
     }
     text

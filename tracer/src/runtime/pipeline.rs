@@ -1,5 +1,7 @@
 //! Records in, text out: decode, ledger, detector, rendering, and the books of what was lost on the way.
 
+use std::time::SystemTime;
+
 use log::{debug, warn};
 use tracer_common::counter::{COUNT, Counter};
 
@@ -34,6 +36,7 @@ pub struct Pipeline {
     out: Stdout,
     output: Output,
     rows: usize,
+    watched: String,
     wall: Wall,
     attached: Time,
     degraded: Vec<String>,
@@ -55,6 +58,7 @@ impl Pipeline {
             out,
             output: settings.output,
             rows: settings.rows,
+            watched: settings.session.filter.to_string(),
             wall,
             attached,
             degraded: Vec::new(),
@@ -72,7 +76,9 @@ impl Pipeline {
         match self.output {
             Output::Text => {
                 // Talk, not data: a pipe gets alerts only.
-                anstream::eprint!("{}", text::started(session.coverage(), session.verified()));
+                let backend = session.coverage().backend.name();
+                let first = text::started(&self.watched, backend, session.verified(), &self.degraded);
+                anstream::eprint!("{first}");
                 Ok(())
             }
             Output::Json => self.emit(
@@ -106,6 +112,8 @@ impl Pipeline {
 
     /// Lets the detector look, and tells what it found.
     pub fn tick(&mut self, session: &Session, now: Time) -> anyhow::Result<()> {
+        self.out.check_reader()?;
+        self.wall.follow(now, SystemTime::now());
         self.ledger.tick(now);
         self.detector.tick(now, &self.ledger, &mut self.findings);
         let books = self.books(session);

@@ -7,6 +7,7 @@ use std::{
 };
 
 use anstream::{AutoStream, ColorChoice};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use thiserror::Error;
 
 /// The reader of stdout went away: the quiet end of a pipeline, not a fault.
@@ -60,6 +61,27 @@ impl Stdout {
         Ok(())
     }
 
+    /// Notices that nobody reads any more, without having anything to write.
+    ///
+    /// # Errors
+    /// [`Closed`], if so.
+    pub fn check_reader(&self) -> anyhow::Result<()> {
+        let mut stdout = [PollFd::new(&self.file, PollFlags::empty())];
+        let immediately = Timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        // The write end of a pipe without readers is in error (`pipe_poll`, fs/pipe.c).
+        if poll(&mut stdout, Some(&immediately)).is_ok_and(|ready| ready > 0)
+            && stdout
+                .iter()
+                .any(|stdout| stdout.revents().contains(PollFlags::ERR))
+        {
+            return Err(Closed.into());
+        }
+        Ok(())
+    }
+
     /// Cuts a half written line off again, where stdout is a file: a program that reads it later must find whole
     /// lines only.
     fn take_back(&mut self, written: usize) {
@@ -71,6 +93,13 @@ impl Stdout {
             return;
         }
         if let Ok(position) = self.file.stream_position() {
+            if position != metadata.len() {
+                // Somebody else writes to the same file, behind us: cutting would take their lines.
+                log::warn!(
+                    "the last line on stdout is incomplete, and the file has other writers: it stays so"
+                );
+                return;
+            }
             let start = position.saturating_sub(written as u64);
             let cut = self
                 .file

@@ -178,3 +178,15 @@ proptest! {
         prop_assert_eq!(value["opened"].as_u64(), Some(finding.evidence.opened));
     }
 }
+
+#[test]
+fn a_stepped_wall_clock_is_followed_and_noise_is_not() {
+    let noon = SystemTime::UNIX_EPOCH + Duration::from_hours(12);
+    let mut wall = Wall::new(Time(0), noon);
+    wall.follow(Time(1_000_000_000), noon + Duration::from_millis(1050));
+    assert_eq!(wall.rfc3339(Time(0)), "1970-01-01T12:00:00.000Z");
+    wall.follow(Time(1_000_000_000), noon + Duration::from_secs(61));
+    assert_eq!(wall.rfc3339(Time(0)), "1970-01-01T12:01:00.000Z");
+    wall.follow(Time(1_000_000_000), noon);
+    assert_eq!(wall.rfc3339(Time(1_000_000_000)), "1970-01-01T12:00:00.000Z");
+}

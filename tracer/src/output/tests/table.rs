@@ -117,8 +117,8 @@ fn both_views_under_one_line_of_totals() {
  -> 10.0.0.7:9090   1000      6      0    1088      88   1d 1h    1h 6m  22h 13m       12ms         3s
  -> [fd00::7]:9090    12      6      0     100      88   1d 1h    1h 6m  22h 13m       12ms         3s
  :9090 <- fd00::9      5      6      0      93      88   1d 1h    1h 6m  22h 13m       12ms         3s
- -> other:9090         4      6      0      92      88   1d 1h    1h 6m  22h 13m       12ms         3s
- :9090 <- other        3      6      0      91      88   1d 1h    1h 6m  22h 13m       12ms         3s
+ -> other              4      6      0      92      88   1d 1h    1h 6m  22h 13m       12ms         3s
+ <- other              3      6      0      91      88   1d 1h    1h 6m  22h 13m       12ms         3s
 "
     );
 }
