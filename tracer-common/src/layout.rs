@@ -39,6 +39,7 @@ macro_rules! kernel_fields {
             OFF_LEADER: "task_struct" . "group_leader", 8;
             OFF_MM: "task_struct" . "mm", 8;
             OFF_FILES: "task_struct" . "files", 8;
+            OFF_TGID: "task_struct" . "tgid", 4;
             OFF_COMM: "task_struct" . "comm", 16;
             OFF_START: "task_struct" . "start_boottime", 8;
             OFF_FDT: "files_struct" . "fdt", 8;
@@ -47,6 +48,13 @@ macro_rules! kernel_fields {
             OFF_PRIVATE: "file" . "private_data", 8;
             OFF_SOCKET_FILE: "socket" . "file", 8;
             OFF_SOCKET_SK: "socket" . "sk", 8;
+            OFF_ITER_SEQ: "bpf_iter_meta" . "seq", 8;
+            OFF_BACKLOG: "sock" . "sk_ack_backlog", 4;
+            OFF_MAX_BACKLOG: "sock" . "sk_max_ack_backlog", 4;
+            OFF_LAST_SENT: "tcp_sock" . "lsndtime", 4;
+            OFF_LAST_RECEIVED: "inet_connection_sock" . "icsk_ack.lrcvtime", 4;
+            OFF_BYTES_ACKED: "tcp_sock" . "bytes_acked", 8;
+            OFF_BYTES_RECEIVED: "tcp_sock" . "bytes_received", 8;
             OFF_EXIT_RET: "trace_event_raw_sys_exit" . "ret", 8;
         }
     };

@@ -11,4 +11,5 @@ pub mod counter;
 pub mod event;
 pub mod layout;
 pub mod names;
+pub mod snapshot;
 pub mod socket;

@@ -47,6 +47,8 @@ pub mod program {
     pub const EXIT_ACCEPT: &str = "tp_accept";
     /// `tracepoint/syscalls/sys_exit_accept4`.
     pub const EXIT_ACCEPT4: &str = "tp_accept4";
+    /// `iter/task_file`: every descriptor of every process.
+    pub const HELD_ROWS: &str = "it_task_file";
     /// `cgroup/sock_release`.
     pub const SOCK_RELEASE: &str = "cg_release";
 }

@@ -8,7 +8,7 @@ use crate::{
     globals::{FILTER_COMMS, FILTER_DIR, FILTER_PEERS, FILTER_PIDS, FILTER_PORTS, SELF_TGID},
     maps::{COMMS, PEERS, PIDS, PORTS},
     sock::Sock,
-    task::CurrentTask,
+    task::Task,
 };
 
 /// Whether the service port is watched.
@@ -50,14 +50,28 @@ pub fn process_and_peer<A: Access>(tgid: u32, sock: Sock<A>) -> bool {
     if FILTER_PIDS.load() != 0 && PIDS.get_ptr(tgid).is_none() {
         return false;
     }
-    (FILTER_COMMS.load() == 0 || process_name()) && (FILTER_PEERS.load() == 0 || peer(sock))
+    (FILTER_COMMS.load() == 0 || Task::current().is_some_and(|task| process_name(&task)))
+        && (FILTER_PEERS.load() == 0 || peer(sock))
+}
+
+/// Whether a socket that `task` holds is watched. Who opened it is not known, so neither are its direction and its
+/// service port: user space has the last word.
+#[inline(always)]
+pub fn held<A: Access>(task: &Task, tgid: u32, sock: Sock<A>) -> bool {
+    if tgid == SELF_TGID.load() {
+        return false;
+    }
+    if FILTER_PIDS.load() != 0 && PIDS.get_ptr(tgid).is_none() {
+        return false;
+    }
+    let a_port_is_watched = || sock.local_port().is_some_and(port) || sock.remote_port().is_some_and(port);
+    (FILTER_PORTS.load() == 0 || a_port_is_watched())
+        && (FILTER_COMMS.load() == 0 || process_name(task))
+        && (FILTER_PEERS.load() == 0 || peer(sock))
 }
 
 #[inline(always)]
-fn process_name() -> bool {
-    let Some(task) = CurrentTask::get() else {
-        return false;
-    };
+fn process_name(task: &Task) -> bool {
     let mut comm = [0_u64; COMM_LEN / 8];
     // SAFETY: a local variable can be written.
     if unsafe { task.comm(&raw mut comm) }.is_none() {

@@ -3,5 +3,6 @@
 
 mod fentry;
 mod kprobe;
+mod snapshot;
 mod state;
 mod syscall;

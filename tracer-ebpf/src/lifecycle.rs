@@ -15,7 +15,7 @@ use crate::{
     emit::{self, Pending},
     maps::SOCKS,
     sock::Sock,
-    task::CurrentTask,
+    task::Task,
 };
 
 /// A process is about to send a SYN, or did so an instant ago. Runs in the connecting process's context.
@@ -76,7 +76,7 @@ fn track<A: Access>(
     direction: u8,
     service_port: Option<u16>,
 ) -> Option<u64> {
-    let tgid = CurrentTask::tgid();
+    let tgid = Task::current_tgid();
     // A port that cannot be read passes as 0 and fails, counted, in `fill`.
     if !admit::direction_and_port(tgid, direction, service_port.unwrap_or(0)) {
         return None;
@@ -129,7 +129,7 @@ unsafe fn fill<A: Access>(
     tgid: u32,
     direction: u8,
 ) -> Option<()> {
-    let task = CurrentTask::get()?;
+    let task = Task::current()?;
     let family = sock.family()?;
     macro_rules! field {
         ($field:ident) => {

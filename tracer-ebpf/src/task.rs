@@ -1,33 +1,46 @@
-//! The current process. Only for hooks that run in the caller's context: in softirq the current task is
-//! whoever was interrupted.
+//! Processes.
 
 use aya_ebpf::helpers::{bpf_get_current_pid_tgid, bpf_get_current_task_btf};
 use tracer_common::event::{COMM_LEN, flag};
 
 use crate::{
     access::{Access as _, KernelPtr, Trusted},
-    globals::{OFF_COMM, OFF_FILES, OFF_LEADER, OFF_MM, OFF_START},
+    globals::{OFF_COMM, OFF_FILES, OFF_LEADER, OFF_MM, OFF_START, OFF_TGID},
 };
 
-/// The current task. `bpf_get_current_task_btf` returns a typed pointer in every program type used here, so its
-/// fields are plain loads even in kprobes.
-pub struct CurrentTask {
+/// A task, by a pointer whose type the verifier knows, and its process.
+pub struct Task {
     base: KernelPtr,
     leader: KernelPtr,
 }
 
-impl CurrentTask {
+impl Task {
+    /// The current task. Only for hooks that run in the caller's context: in softirq it is whoever was interrupted.
+    ///
+    /// `bpf_get_current_task_btf` returns a typed pointer in every program type used here, so the fields are plain
+    /// loads even in kprobes.
     #[inline(always)]
-    pub fn get() -> Option<Self> {
+    pub fn current() -> Option<Self> {
         // SAFETY: the helper has no preconditions.
-        let base: KernelPtr = unsafe { bpf_get_current_task_btf() }.cast_const().cast();
+        Self::at(unsafe { bpf_get_current_task_btf() }.cast_const().cast())
+    }
+
+    /// The task at a typed pointer.
+    #[inline(always)]
+    pub fn at(base: KernelPtr) -> Option<Self> {
         let leader = Trusted::load(base, &OFF_LEADER)?;
         Some(Self { base, leader })
     }
 
-    /// Process id. (`pid()` of a context would be the thread.)
+    /// Its process id.
     #[inline(always)]
-    pub fn tgid() -> u32 {
+    pub fn tgid(&self) -> Option<u32> {
+        Trusted::load(self.base, &OFF_TGID)
+    }
+
+    /// Process id of the current task. (`pid()` of a context would be the thread.)
+    #[inline(always)]
+    pub fn current_tgid() -> u32 {
         (bpf_get_current_pid_tgid() >> 32) as u32
     }
 

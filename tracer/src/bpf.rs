@@ -14,3 +14,4 @@ pub mod plan;
 pub mod preflight;
 pub mod selftest;
 pub mod session;
+pub mod snapshot;

@@ -7,6 +7,8 @@ pub mod event;
 pub mod group;
 pub mod ledger;
 pub mod name;
+mod reconcile;
+pub mod snapshot;
 pub mod tally;
 pub mod time;
 pub mod view;

@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use log::info;
+use log::{info, warn};
 use rustix::time::{ClockId, clock_gettime};
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -129,6 +129,9 @@ async fn trace(settings: &Settings, started: Started) -> anyhow::Result<()> {
         pipeline.take(record);
     }
 
+    reconcile(&mut session, &mut reader, &mut pipeline);
+    let mut next_reconcile = ticker(settings.reconcile);
+    next_reconcile.reset();
     let mut drain = ticker(DRAIN_EVERY);
     let mut tick = ticker(TICK_EVERY);
     let table_every = settings.interval.or(terminal.then_some(TABLE_EVERY));
@@ -145,7 +148,12 @@ async fn trace(settings: &Settings, started: Started) -> anyhow::Result<()> {
             _ = tick.tick() => {
                 while reader.drain(BATCH, |record| pipeline.take(record)) {}
                 pipeline.tick(&session, boot_time())?;
+                if pipeline.needs_reconciling() {
+                    reconcile(&mut session, &mut reader, &mut pipeline);
+                    next_reconcile.reset();
+                }
             }
+            _ = next_reconcile.tick() => reconcile(&mut session, &mut reader, &mut pipeline),
             _ = table.tick(), if table_every.is_some() => pipeline.table(&session, boot_time())?,
             _ = interrupted.recv() => break "interrupted",
             _ = terminated.recv() => break "terminated",
@@ -162,6 +170,21 @@ async fn trace(settings: &Settings, started: Started) -> anyhow::Result<()> {
     session.detach();
     while reader.drain(BATCH, |record| pipeline.take(record)) {}
     pipeline.finish(&session, boot_time(), reason)
+}
+
+/// Makes the ledger agree with who holds what. What closes while the tables are read is told by the events, so these
+/// are taken in first.
+fn reconcile(session: &mut Session, reader: &mut Reader, pipeline: &mut Pipeline) {
+    let began = boot_time();
+    pipeline.begin_snapshot();
+    match session.snapshot(began) {
+        None => {}
+        Some(Ok((snapshot, _untracked))) => {
+            while reader.drain(BATCH, |record| pipeline.take(record)) {}
+            pipeline.reconcile(&snapshot, boot_time());
+        }
+        Some(Err(error)) => warn!("{error}"),
+    }
 }
 
 fn ticker(period: Duration) -> tokio::time::Interval {

@@ -8,7 +8,7 @@ use crate::{
     globals::{OFF_EXIT_RET, OFF_FD, OFF_FDT, OFF_MAX_FDS, OFF_PRIVATE, OFF_SOCKET_FILE, OFF_SOCKET_SK},
     lifecycle,
     sock::Sock,
-    task::CurrentTask,
+    task::Task,
 };
 
 #[tracepoint]
@@ -39,7 +39,7 @@ fn accepted(ctx: &TracePointContext) -> u32 {
 /// another file in its place at any time: what is not a socket that points back at its file is refused.
 #[inline(always)]
 fn socket_behind(fd: u32) -> Option<KernelPtr> {
-    let files = CurrentTask::get()?.files()?;
+    let files = Task::current()?.files()?;
     let table: KernelPtr = Probed::load(files, &OFF_FDT)?;
     let size: u32 = Probed::load(table, &OFF_MAX_FDS)?;
     if fd >= size {

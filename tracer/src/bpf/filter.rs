@@ -55,6 +55,13 @@ impl fmt::Display for Filter {
 pub const PORT_WORDS: usize = 1024;
 
 impl Filter {
+    /// Whether connections of this direction and service port are watched; for those that opened unseen, of which the
+    /// kernel side does not know the two.
+    pub fn admits(&self, direction: Direction, service_port: u16) -> bool {
+        self.direction.is_none_or(|wanted| wanted == direction)
+            && (self.ports.is_empty() || self.ports.iter().any(|ports| ports.contains(&service_port)))
+    }
+
     /// The port bitmap as the kernel programs read it.
     pub fn port_words(&self) -> Vec<u64> {
         let mut words = vec![0_u64; PORT_WORDS];

@@ -20,7 +20,9 @@ use super::{
     object::{self, KernelTypes, ObjectError, Sizes},
     plan::{Backend, programs},
     selftest,
+    snapshot::{SnapshotError, Snapshots},
 };
+use crate::model::{snapshot::Snapshot, time::Time};
 
 /// Why nothing can be traced.
 #[derive(Debug, Error)]
@@ -70,6 +72,7 @@ pub struct Session {
     links: Links,
     verified: Option<bool>,
     own_records: u64,
+    snapshots: Result<Snapshots, SnapshotError>,
 }
 
 /// What a session starts with.
@@ -125,7 +128,9 @@ impl Session {
             selftest::Verdict::Right => debug!("self-test passed"),
         }
         let verified = (tested.verdict == selftest::Verdict::Right).then_some(true);
+        let snapshots = Snapshots::new(&mut ebpf, types.btf());
         let session = Self {
+            snapshots,
             ebpf,
             counters,
             coverage,
@@ -148,6 +153,26 @@ impl Session {
     /// `Some(true)` if the self-test confirmed the hooks, `None` if it could not run.
     pub fn verified(&self) -> Option<bool> {
         self.verified
+    }
+
+    /// What the session does not see, one sentence each.
+    pub fn degraded(&self) -> Vec<String> {
+        let mut degraded = self.coverage.degraded();
+        if let Err(error) = &self.snapshots {
+            degraded.push(format!(
+                "connections older than the tracer are not seen, and losses are not made good ({error})"
+            ));
+        }
+        degraded
+    }
+
+    /// Reads who holds what; `None` where the kernel does not let us.
+    ///
+    /// # Errors
+    /// When it lets us but reading fails.
+    pub fn snapshot(&mut self, began: Time) -> Option<Result<(Snapshot, u64), SnapshotError>> {
+        let snapshots = self.snapshots.as_mut().ok()?;
+        Some(snapshots.read(&mut self.ebpf, began))
     }
 
     /// Records of the self-test: the kernel side counts them, nobody else sees them.

@@ -133,6 +133,9 @@ pub struct Watch {
     /// Groups, processes and peers kept apart; more are counted under `other`
     #[arg(long, value_name = "N", default_value = "16384", value_parser = count, help_heading = "Kernel")]
     pub max_groups: u64,
+    /// Compare with the kernel's descriptor tables this often, and at once after a loss
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = span, help_heading = "Kernel")]
+    pub reconcile: Duration,
     /// The kernel's type information
     #[arg(long, value_name = "PATH", default_value = VMLINUX_BTF, help_heading = "Kernel")]
     pub btf: PathBuf,

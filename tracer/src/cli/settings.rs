@@ -28,6 +28,8 @@ pub struct Settings {
     pub rows: usize,
     /// When to stop.
     pub duration: Option<Duration>,
+    /// How often to compare with the kernel's descriptor tables.
+    pub reconcile: Duration,
     /// Where the kernel's type information is.
     pub btf: PathBuf,
 }
@@ -81,6 +83,7 @@ impl Watch {
             interval: self.interval,
             rows: size(self.rows)?,
             duration: self.duration,
+            reconcile: self.reconcile,
             btf: self.btf,
         })
     }

@@ -91,6 +91,8 @@ impl Detector for GrowthRule {
                 row.opened += 1;
                 row.last = row.last.max(at);
             }
+            // When it opened is not known: it is no growth that anybody saw.
+            Fact::Found { .. } => {}
             Fact::Closed { group, .. } => {
                 let watch = self.watched.entry(group).or_default();
                 watch.closed += 1;

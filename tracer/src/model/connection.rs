@@ -119,6 +119,8 @@ pub struct Connection {
     pub netns: u32,
     /// When it was opened: accepted, or established; while connecting, when the attempt began.
     pub opened: Time,
+    /// It was there before anybody watched: it opened at that time or earlier.
+    pub older: bool,
     /// Where it is.
     pub phase: Phase,
     /// When it got there.

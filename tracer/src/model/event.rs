@@ -55,6 +55,16 @@ pub struct Opening {
     pub netns: u32,
 }
 
+impl Opening {
+    /// The server's port.
+    pub fn service_port(&self) -> u16 {
+        match self.direction {
+            Direction::Outbound => self.peer.port(),
+            Direction::Inbound => self.local.port(),
+        }
+    }
+}
+
 /// A change of TCP state that matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StateChange {

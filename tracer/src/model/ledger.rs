@@ -1,13 +1,13 @@
 //! The books: every connection that the events told of, and the counts of the groups they form.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     net::SocketAddr,
     time::Duration,
 };
 
 use super::{
-    connection::{Connection, ConnectionId, Direction, GroupKey, Peer, PeerKey, Phase, ProcessId},
+    connection::{Connection, ConnectionId, GroupKey, Peer, PeerKey, Phase, ProcessId},
     event::{EndCause, Event, EventKind, Opening, StateChange},
     group::{Aggregate, Group, Table},
     name::Comm,
@@ -44,6 +44,13 @@ pub enum Fact {
         /// In this group.
         group: GroupKey,
         /// When.
+        at: Time,
+    },
+    /// A connection was found that had opened unseen.
+    Found {
+        /// In this group.
+        group: GroupKey,
+        /// It had opened then, or earlier.
         at: Time,
     },
     /// A connection closed.
@@ -99,6 +106,8 @@ pub struct Ledger {
     failures: BTreeMap<u16, u64>,
     total: Tally,
     irregularities: Irregularities,
+    /// Connections that ended since a snapshot began, while one is being read.
+    pub(super) ended_meanwhile: Option<HashSet<ConnectionId>>,
 }
 
 impl Ledger {
@@ -115,6 +124,7 @@ impl Ledger {
             failures: BTreeMap::new(),
             total: Tally::default(),
             irregularities: Irregularities::default(),
+            ended_meanwhile: None,
         }
     }
 
@@ -150,6 +160,18 @@ impl Ledger {
             self.irregularities.duplicates += 1;
             return;
         }
+        self.enter(id, at, opening, false, facts);
+    }
+
+    /// Enters a connection that is not known yet; `older` if it was found, not seen opening.
+    pub(super) fn enter(
+        &mut self,
+        id: ConnectionId,
+        at: Time,
+        opening: Opening,
+        older: bool,
+        facts: &mut Vec<Fact>,
+    ) {
         if self.connections.len() >= self.limits.connections {
             self.irregularities.untracked += 1;
             return;
@@ -169,18 +191,37 @@ impl Ledger {
             peer,
             netns,
             opened: at,
+            older,
             phase,
             phase_since: at,
         };
         self.connections.insert(id, connection);
         if opening.connecting {
             self.each_tally(group, at, Tally::attempt);
+        } else if older {
+            self.each_tally(group, at, Tally::find);
+            facts.push(Fact::Found { group, at });
         } else {
             self.count_open(group, at, facts);
         }
         if let Some(close) = self.early.remove(&id) {
             self.released(id, close.at.max(at), close.connected, facts);
         }
+    }
+
+    /// Whether a connection is in the books.
+    pub(super) fn knows(&self, id: ConnectionId) -> bool {
+        self.connections.contains_key(&id)
+    }
+
+    /// A connection in the books.
+    pub(super) fn connection_mut(&mut self, id: ConnectionId) -> Option<&mut Connection> {
+        self.connections.get_mut(&id)
+    }
+
+    /// Ends a connection that no descriptor holds any more, although nobody told.
+    pub(super) fn end_unheld(&mut self, id: ConnectionId, at: Time, facts: &mut Vec<Fact>) {
+        self.ended(id, at, EndCause::Unobserved, facts);
     }
 
     fn state_changed(&mut self, id: ConnectionId, at: Time, change: StateChange, facts: &mut Vec<Fact>) {
@@ -256,8 +297,11 @@ impl Ledger {
 
     fn ended(&mut self, id: ConnectionId, at: Time, cause: EndCause, facts: &mut Vec<Fact>) {
         self.released(id, at, false, facts);
-        if self.connections.remove(&id).is_some() && cause == EndCause::Unobserved {
-            self.irregularities.unobserved += 1;
+        if self.connections.remove(&id).is_some() {
+            if let Some(ended) = &mut self.ended_meanwhile {
+                ended.insert(id);
+            }
+            self.irregularities.unobserved += u64::from(cause == EndCause::Unobserved);
         }
     }
 
@@ -271,10 +315,7 @@ impl Ledger {
 
     /// Where a new connection is counted: its own group, or `other` where a table is full.
     fn place(&mut self, opening: Opening) -> GroupKey {
-        let service_port = match opening.direction {
-            Direction::Outbound => opening.peer.port(),
-            Direction::Inbound => opening.local.port(),
-        };
+        let service_port = opening.service_port();
         let process = self.processes.place(opening.process, ProcessId::OTHER);
         let wanted = GroupKey {
             process,

@@ -62,15 +62,17 @@ fn index(slot: u64) -> usize {
     (slot % SLOTS as u64) as usize
 }
 
-/// The counts of a group, a process or a peer. Conservation: `opened = open + closed`.
+/// The counts of a group, a process or a peer. Conservation: `opened + older = open + closed`.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
     /// Held now: established, accepted, half closed or dead.
     pub open: u32,
     /// Attempts under way.
     pub connecting: u32,
-    /// Ever opened.
+    /// Opened while the tracer watched.
     pub opened: u64,
+    /// Found open by a snapshot: opened before the tracer watched, or while it missed it.
+    pub older: u64,
     /// Ever closed.
     pub closed: u64,
     /// Attempts that never became a connection.
@@ -87,6 +89,12 @@ impl Tally {
         self.open += 1;
         self.opened += 1;
         self.opened_rate.add(at);
+    }
+
+    /// A connection was found open.
+    pub fn find(&mut self) {
+        self.open += 1;
+        self.older += 1;
     }
 
     /// A connection closed.

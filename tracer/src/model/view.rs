@@ -10,20 +10,39 @@ use super::{
     time::Time,
 };
 
+/// The age of an open connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Age {
+    /// This old.
+    pub span: Duration,
+    /// Or older: it opened before anybody watched.
+    pub at_least: bool,
+}
+
+impl Age {
+    /// An age that is known.
+    pub const fn exactly(span: Duration) -> Self {
+        Self {
+            span,
+            at_least: false,
+        }
+    }
+}
+
 /// Ages of open connections.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ages {
     /// The oldest.
-    pub oldest: Duration,
+    pub oldest: Age,
     /// Half are younger.
-    pub median: Duration,
+    pub median: Age,
     /// Nine of ten are younger.
-    pub p90: Duration,
+    pub p90: Age,
 }
 
 impl Ages {
     /// `None` if nothing is open.
-    pub fn of(mut ages: Vec<Duration>) -> Option<Self> {
+    pub fn of(mut ages: Vec<Age>) -> Option<Self> {
         let oldest = ages.iter().max().copied()?;
         let mut quantile = |numerator: usize, denominator: usize| {
             let rank = (ages.len() * numerator).div_ceil(denominator).saturating_sub(1);
@@ -46,8 +65,10 @@ pub struct Row<K> {
     pub open: u32,
     /// Attempts under way.
     pub connecting: u32,
-    /// Ever opened.
+    /// Opened while the tracer watched.
     pub opened: u64,
+    /// Found open by a snapshot.
+    pub older: u64,
     /// Ever closed.
     pub closed: u64,
     /// Attempts that failed.
@@ -109,13 +130,16 @@ fn rows<K: Eq + Hash + Ord + Copy>(
         .collect();
     rows.sort_unstable_by_key(|row| (std::cmp::Reverse((row.open, row.opened)), row.key));
     rows.truncate(limit);
-    let mut ages: HashMap<K, Vec<Duration>> = rows.iter().map(|row| (row.key, Vec::new())).collect();
+    let mut ages: HashMap<K, Vec<Age>> = rows.iter().map(|row| (row.key, Vec::new())).collect();
     for (_, connection) in ledger
         .connections()
         .filter(|(_, connection)| connection.phase.is_held())
     {
         if let Some(ages) = ages.get_mut(&key_of(connection)) {
-            ages.push(now.since(connection.opened));
+            ages.push(Age {
+                span: now.since(connection.opened),
+                at_least: connection.older,
+            });
         }
     }
     for row in &mut rows {
@@ -135,6 +159,7 @@ fn row<K>(key: K, aggregate: &Aggregate, now: Time) -> Row<K> {
         open: tally.open,
         connecting: tally.connecting,
         opened: tally.opened,
+        older: tally.older,
         closed: tally.closed,
         failed: tally.failed,
         opened_per_minute: tally.opened_rate.per_minute(now),
@@ -151,6 +176,7 @@ impl<K> Row<K> {
             open,
             connecting,
             opened,
+            older,
             closed,
             failed,
             opened_per_minute,
@@ -163,6 +189,7 @@ impl<K> Row<K> {
             open,
             connecting,
             opened,
+            older,
             closed,
             failed,
             opened_per_minute,

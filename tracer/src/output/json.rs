@@ -184,6 +184,7 @@ pub fn totals(tally: &Tally) -> Totals {
         open,
         connecting,
         opened,
+        older,
         closed,
         failed,
         ..
@@ -192,6 +193,7 @@ pub fn totals(tally: &Tally) -> Totals {
         open,
         connecting,
         opened,
+        older,
         closed,
         failed,
     }
@@ -202,14 +204,16 @@ fn counts<K>(row: &Row<K>) -> Counts {
         open: row.open,
         connecting: row.connecting,
         opened: row.opened,
+        older: row.older,
         closed: row.closed,
         failed: row.failed,
         opened_per_minute: row.opened_per_minute,
         closed_per_minute: row.closed_per_minute,
         open_age: row.ages.map(|ages| AgeQuantiles {
-            oldest: seconds(ages.oldest),
-            median: seconds(ages.median),
-            p90: seconds(ages.p90),
+            oldest: seconds(ages.oldest.span),
+            median: seconds(ages.median.span),
+            p90: seconds(ages.p90.span),
+            at_least: ages.oldest.at_least || ages.median.at_least || ages.p90.at_least,
         }),
         lifetime: row.lifetimes.map(|(median, p90)| LifetimeQuantiles {
             median: seconds(median),

@@ -213,6 +213,8 @@ pub struct Counts {
     pub connecting: u32,
     /// Opened since the tracer started.
     pub opened: u64,
+    /// Found open by a snapshot: opened before the tracer started, or while it missed it.
+    pub older: u64,
     /// Closed since the tracer started.
     pub closed: u64,
     /// Attempts that failed.
@@ -238,6 +240,8 @@ pub struct AgeQuantiles {
     pub median: f64,
     /// Nine of ten are younger.
     pub p90: f64,
+    /// Whether the ages are lower bounds: some of these connections are older than the tracer.
+    pub at_least: bool,
 }
 
 /// Lifetimes, in seconds.
@@ -249,7 +253,7 @@ pub struct LifetimeQuantiles {
     pub p90: f64,
 }
 
-/// Counts of everything. `opened = closed + open`.
+/// Counts of everything. `opened + older = closed + open`.
 #[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
 pub struct Totals {
     /// Open now.
@@ -258,6 +262,8 @@ pub struct Totals {
     pub connecting: u32,
     /// Opened since the tracer started.
     pub opened: u64,
+    /// Found open by a snapshot: opened before the tracer started, or while it missed it.
+    pub older: u64,
     /// Closed since the tracer started.
     pub closed: u64,
     /// Attempts that failed.

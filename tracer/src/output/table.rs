@@ -8,7 +8,7 @@ use super::{span, text};
 use crate::model::{
     connection::{Direction, Peer, PeerKey},
     tally::Tally,
-    view::{ProcessKey, Row},
+    view::{Age, ProcessKey, Row},
 };
 
 /// Column titles behind the first: counts, ages of what is open (`age p90`: nine of ten are younger), lifetimes of
@@ -34,11 +34,15 @@ pub fn render(
     total: &Tally,
     notes: &str,
 ) -> String {
+    let before = match total.older {
+        0 => String::new(),
+        older => format!(", {older} found open"),
+    };
     let mut rendered = format!(
-        "{clock} {} open, {} opened, {} closed, {} failed, {} connecting; {notes}\n",
+        "{clock} {} open{before}, {} opened, {} closed, {} failed, {} connecting; {notes}\n",
         total.open, total.opened, total.closed, total.failed, total.connecting
     );
-    if total.opened == 0 && total.connecting == 0 && total.failed == 0 {
+    if total.opened == 0 && total.older == 0 && total.connecting == 0 && total.failed == 0 {
         return rendered;
     }
     part(&mut rendered, "process", processes, |key| {
@@ -62,7 +66,7 @@ fn part<K>(
     table.set_header(std::iter::once(title).chain(COUNTS));
     for row in rows {
         let ages = row.ages.map_or([const { String::new() }; 3], |ages| {
-            [ages.oldest, ages.median, ages.p90].map(span::human)
+            [ages.oldest, ages.median, ages.p90].map(age)
         });
         let lifetimes = row
             .lifetimes
@@ -91,6 +95,12 @@ fn part<K>(
         // Writing to a String cannot fail.
         let _: std::fmt::Result = writeln!(rendered, " ... and {hidden} more; raise --rows to see them");
     }
+}
+
+/// `14s`; `≥ 14s` for what opened before anybody watched.
+fn age(age: Age) -> String {
+    let span = span::human(age.span);
+    if age.at_least { format!("≥ {span}") } else { span }
 }
 
 /// `-> 10.0.0.7:9090` or `:9090 <- 10.0.0.9`.

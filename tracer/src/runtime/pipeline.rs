@@ -7,7 +7,10 @@ use tracer_common::counter::{COUNT, Counter};
 
 use super::stdout::Stdout;
 use crate::{
-    bpf::session::{Session, cell},
+    bpf::{
+        filter::Filter,
+        session::{Session, cell},
+    },
     cli::{args::Output, settings::Settings},
     ingest::decode::decode,
     leak::{
@@ -17,6 +20,7 @@ use crate::{
     },
     model::{
         ledger::{Fact, Ledger},
+        snapshot::Snapshot,
         time::Time,
         view,
     },
@@ -36,7 +40,7 @@ pub struct Pipeline {
     out: Stdout,
     output: Output,
     rows: usize,
-    watched: String,
+    filter: Filter,
     wall: Wall,
     attached: Time,
     degraded: Vec<String>,
@@ -45,6 +49,7 @@ pub struct Pipeline {
     alerts: u64,
     alerts_open: u64,
     told_lost: u64,
+    reconciled_lost: u64,
 }
 
 impl Pipeline {
@@ -58,7 +63,7 @@ impl Pipeline {
             out,
             output: settings.output,
             rows: settings.rows,
-            watched: settings.session.filter.to_string(),
+            filter: settings.session.filter.clone(),
             wall,
             attached,
             degraded: Vec::new(),
@@ -67,17 +72,23 @@ impl Pipeline {
             alerts: 0,
             alerts_open: 0,
             told_lost: 0,
+            reconciled_lost: 0,
         }
     }
 
     /// Says what is attached.
     pub fn started(&mut self, session: &Session, now: Time) -> anyhow::Result<()> {
-        self.degraded = session.coverage().degraded();
+        self.degraded = session.degraded();
         match self.output {
             Output::Text => {
                 // Talk, not data: a pipe gets alerts only.
                 let backend = session.coverage().backend.name();
-                let first = text::started(&self.watched, backend, session.verified(), &self.degraded);
+                let first = text::started(
+                    &self.filter.to_string(),
+                    backend,
+                    session.verified(),
+                    &self.degraded,
+                );
                 anstream::eprint!("{first}");
                 Ok(())
             }
@@ -108,6 +119,35 @@ impl Pipeline {
         for fact in self.facts.drain(..) {
             self.detector.observe(&fact);
         }
+    }
+
+    /// To be called before a snapshot is read.
+    pub fn begin_snapshot(&mut self) {
+        self.ledger.begin_snapshot();
+    }
+
+    /// Makes the ledger agree with a snapshot. Every record that was submitted before it was complete must have been
+    /// [taken in](Self::take).
+    pub fn reconcile(&mut self, snapshot: &Snapshot, now: Time) {
+        let Self {
+            ledger,
+            detector,
+            facts,
+            filter,
+            ..
+        } = self;
+        let admits = |direction, port| filter.admits(direction, port);
+        let reconciled = ledger.reconcile(snapshot, now, admits, facts);
+        for fact in facts.drain(..) {
+            detector.observe(&fact);
+        }
+        debug!("{reconciled:?}");
+        self.reconciled_lost = self.told_lost;
+    }
+
+    /// Whether something was lost since the last reconciliation.
+    pub fn needs_reconciling(&self) -> bool {
+        self.told_lost > self.reconciled_lost
     }
 
     /// Lets the detector look, and tells what it found.

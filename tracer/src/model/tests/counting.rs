@@ -3,7 +3,10 @@
 use proptest::{collection::vec, prelude::*};
 
 use super::*;
-use crate::model::{tally::Rate, view::Ages};
+use crate::model::{
+    tally::Rate,
+    view::{Age, Ages},
+};
 
 fn moment(millis: u64) -> Time {
     Time(0) + Duration::from_millis(millis)
@@ -47,7 +50,7 @@ proptest! {
     #[test]
     fn ages_are_the_ranks_of_the_sorted_list(millis in vec(0..100_000_u64, 0..40)) {
         let mut sorted: Vec<Duration> = millis.iter().map(|age| Duration::from_millis(*age)).collect();
-        let found = Ages::of(sorted.clone());
+        let found = Ages::of(sorted.iter().copied().map(Age::exactly).collect());
         sorted.sort();
         // The smallest age that at least this share of the connections does not exceed.
         let quantile = |percent: usize| {
@@ -55,9 +58,9 @@ proptest! {
             sorted.iter().find(|age| reached(age) >= percent * sorted.len()).copied()
         };
         let expected = sorted.last().copied().map(|oldest| Ages {
-            oldest,
-            median: quantile(50).unwrap(),
-            p90: quantile(90).unwrap(),
+            oldest: Age::exactly(oldest),
+            median: Age::exactly(quantile(50).unwrap()),
+            p90: Age::exactly(quantile(90).unwrap()),
         });
         prop_assert_eq!(found, expected);
     }

@@ -5,7 +5,7 @@ use proptest::{collection::vec, prelude::*};
 use super::*;
 use crate::model::{
     connection::PeerKey,
-    view::{Ages, per_peer, per_process},
+    view::{Age, Ages, per_peer, per_process},
 };
 
 /// Process 1 holds one connection to peer 1, process 2 two to peer 2, and so on; process 9 held five.
@@ -126,9 +126,9 @@ fn a_row_tells_what_its_tally_and_lifetimes_know() {
     assert_eq!(
         row.ages,
         Some(Ages {
-            oldest: thirty,
-            median: thirty,
-            p90: thirty
+            oldest: Age::exactly(thirty),
+            median: Age::exactly(thirty),
+            p90: Age::exactly(thirty)
         }),
         "since it was established"
     );
@@ -171,7 +171,7 @@ proptest! {
         for row in rows {
             let ages = expected.remove(&row.key.id.pid).unwrap();
             prop_assert_eq!(usize::try_from(row.open).unwrap(), ages.len());
-            prop_assert_eq!(row.ages, Ages::of(ages));
+            prop_assert_eq!(row.ages, Ages::of(ages.into_iter().map(Age::exactly).collect()));
         }
     }
 }

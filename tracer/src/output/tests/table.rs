@@ -9,7 +9,7 @@ use crate::{
         name::Comm,
         tally::Tally,
         time::Time,
-        view::{Ages, ProcessKey, Row},
+        view::{Age, Ages, ProcessKey, Row},
     },
     output::{json, table::render},
 };
@@ -21,14 +21,18 @@ fn row<K>(key: K, open: u32) -> Row<K> {
         open,
         connecting: 0,
         opened: u64::from(open) + 88,
+        older: 7,
         closed: 88,
         failed: 0,
         opened_per_minute: 6,
         closed_per_minute: 0,
         ages: Some(Ages {
-            oldest: Duration::from_hours(25),
-            median: Duration::from_secs(4000),
-            p90: Duration::from_secs(80_000),
+            oldest: Age {
+                span: Duration::from_hours(25),
+                at_least: true,
+            },
+            median: Age::exactly(Duration::from_secs(4000)),
+            p90: Age::exactly(Duration::from_secs(80_000)),
         }),
         lifetimes: Some((Duration::from_millis(12), Duration::from_secs(3))),
     }
@@ -67,6 +71,7 @@ fn total() -> Tally {
         open: 1012,
         connecting: 2,
         opened: 1100,
+        older: 7,
         closed: 88,
         failed: 3,
         ..Tally::default()
@@ -106,19 +111,19 @@ fn both_views_under_one_line_of_totals() {
     assert_eq!(
         rendered,
         "\
-14:03:09Z 1012 open, 1100 opened, 88 closed, 3 failed, 2 connecting; nothing was lost
- process           open  +/min  -/min  opened  closed  oldest  age p50  age p90  lived p50  lived p90
- controller[4711]  1012      6      0    1100      88   1d 1h    1h 6m  22h 13m       12ms         3s
- other processes      5      6      0      93      88   1d 1h    1h 6m  22h 13m       12ms         3s
- kernel               1      6      0      89      88   1d 1h    1h 6m  22h 13m       12ms         3s
+14:03:09Z 1012 open, 7 found open, 1100 opened, 88 closed, 3 failed, 2 connecting; nothing was lost
+ process           open  +/min  -/min  opened  closed   oldest  age p50  age p90  lived p50  lived p90
+ controller[4711]  1012      6      0    1100      88  ≥ 1d 1h    1h 6m  22h 13m       12ms         3s
+ other processes      5      6      0      93      88  ≥ 1d 1h    1h 6m  22h 13m       12ms         3s
+ kernel               1      6      0      89      88  ≥ 1d 1h    1h 6m  22h 13m       12ms         3s
  sh[88]               0      0      0       0       0
  ... and 3 more; raise --rows to see them
- peer               open  +/min  -/min  opened  closed  oldest  age p50  age p90  lived p50  lived p90
- -> 10.0.0.7:9090   1000      6      0    1088      88   1d 1h    1h 6m  22h 13m       12ms         3s
- -> [fd00::7]:9090    12      6      0     100      88   1d 1h    1h 6m  22h 13m       12ms         3s
- :9090 <- fd00::9      5      6      0      93      88   1d 1h    1h 6m  22h 13m       12ms         3s
- -> other              4      6      0      92      88   1d 1h    1h 6m  22h 13m       12ms         3s
- <- other              3      6      0      91      88   1d 1h    1h 6m  22h 13m       12ms         3s
+ peer               open  +/min  -/min  opened  closed   oldest  age p50  age p90  lived p50  lived p90
+ -> 10.0.0.7:9090   1000      6      0    1088      88  ≥ 1d 1h    1h 6m  22h 13m       12ms         3s
+ -> [fd00::7]:9090    12      6      0     100      88  ≥ 1d 1h    1h 6m  22h 13m       12ms         3s
+ :9090 <- fd00::9      5      6      0      93      88  ≥ 1d 1h    1h 6m  22h 13m       12ms         3s
+ -> other              4      6      0      92      88  ≥ 1d 1h    1h 6m  22h 13m       12ms         3s
+ <- other              3      6      0      91      88  ≥ 1d 1h    1h 6m  22h 13m       12ms         3s
 "
     );
 }
@@ -146,19 +151,19 @@ fn the_json_table_holds_the_same() {
         serde_json::json!({
             "processes": [{
                 "process": {"pid": 4711, "start_ns": "1", "comm": "controller"},
-                "open": 1012, "connecting": 0, "opened": 1100, "closed": 88, "failed": 0,
+                "open": 1012, "connecting": 0, "opened": 1100, "older": 7, "closed": 88, "failed": 0,
                 "opened_per_minute": 6, "closed_per_minute": 0,
-                "open_age": {"oldest": 90_000.0, "median": 4000.0, "p90": 80_000.0},
+                "open_age": {"oldest": 90_000.0, "median": 4000.0, "p90": 80_000.0, "at_least": true},
                 "lifetime": {"median": 0.012, "p90": 3.0},
             }],
             "processes_hidden": 2,
             "peers": [{
                 "direction": "inbound", "peer": "10.0.0.9", "service_port": 9090,
-                "open": 0, "connecting": 0, "opened": 0, "closed": 0, "failed": 0,
+                "open": 0, "connecting": 0, "opened": 0, "older": 7, "closed": 0, "failed": 0,
                 "opened_per_minute": 0, "closed_per_minute": 0,
             }],
             "peers_hidden": 0,
-            "total": {"open": 1012, "connecting": 2, "opened": 1100, "closed": 88, "failed": 3},
+            "total": {"open": 1012, "connecting": 2, "opened": 1100, "older": 7, "closed": 88, "failed": 3},
         })
     );
 }

@@ -1,0 +1,112 @@
+//! Makes the ledger agree with a snapshot.
+//!
+//! The snapshot is the truth about descriptors, the events are the truth about time: what an event told is never
+//! overwritten, what it failed to tell is made good.
+
+use std::collections::HashMap;
+
+use super::{
+    connection::{Connection, ConnectionId, Direction, Phase, ProcessId},
+    event::Opening,
+    ledger::{Fact, Ledger},
+    snapshot::{Held, Reconciled, Snapshot},
+    time::Time,
+};
+
+impl Ledger {
+    /// To be called before a snapshot is read: from here on the ends of connections are remembered, for a row that was
+    /// written before its connection ended must not bring it back.
+    pub fn begin_snapshot(&mut self) {
+        self.ended_meanwhile = Some(std::collections::HashSet::new());
+    }
+
+    /// Enters a snapshot. All events that were submitted before it was complete must have been applied.
+    ///
+    /// `admits` says whether a connection of this direction and service port is watched: of what was open before the
+    /// tracer came, the kernel side does not know.
+    pub fn reconcile(
+        &mut self,
+        snapshot: &Snapshot,
+        now: Time,
+        admits: impl Fn(Direction, u16) -> bool,
+        facts: &mut Vec<Fact>,
+    ) -> Reconciled {
+        let ended_meanwhile = self.ended_meanwhile.take().unwrap_or_default();
+        let mut reconciled = Reconciled::default();
+        // The first descriptor stands for the others: a socket that is held twice is one connection.
+        let mut held: HashMap<ConnectionId, &Held> = HashMap::with_capacity(snapshot.held.len());
+        for row in &snapshot.held {
+            held.entry(row.id).or_insert(row);
+        }
+        let missing: Vec<ConnectionId> = self
+            .connections()
+            .filter(|(id, connection)| {
+                // What kernel threads hold has no descriptor.
+                let is_held =
+                    connection.phase != Phase::Released && connection.group.process != ProcessId::KERNEL;
+                is_held && connection.phase_since < snapshot.began && !held.contains_key(id)
+            })
+            .map(|(id, _)| id)
+            .collect();
+        for id in missing {
+            reconciled.ended += 1;
+            self.end_unheld(id, now, facts);
+        }
+        let directions = snapshot.directions();
+        for (id, row) in held {
+            if self.knows(id) {
+                reconciled.confirmed += 1;
+            } else if !ended_meanwhile.contains(&id) {
+                reconciled.added += u64::from(self.add_older(id, row, directions.of(row), &admits, facts));
+            }
+        }
+        reconciled
+    }
+
+    /// Enters a connection that was open before anybody watched; says whether it is watched.
+    fn add_older(
+        &mut self,
+        id: ConnectionId,
+        row: &Held,
+        direction: Direction,
+        admits: impl Fn(Direction, u16) -> bool,
+        facts: &mut Vec<Fact>,
+    ) -> bool {
+        let Held {
+            process,
+            comm,
+            netns,
+            local,
+            peer,
+            phase,
+            at,
+            age_at_least,
+            ..
+        } = *row;
+        let opening = Opening {
+            process,
+            comm,
+            direction,
+            connecting: phase == Phase::Connecting,
+            local,
+            peer,
+            netns,
+        };
+        if !admits(direction, opening.service_port()) {
+            return false;
+        }
+        self.enter(id, at.earlier(age_at_least), opening, true, facts);
+        if let Some(Connection {
+            phase: current,
+            phase_since,
+            ..
+        }) = self.connection_mut(id)
+        {
+            // Open or connecting already; half closed and dead ones came to that at an unknown time.
+            if *current == Phase::Open {
+                (*current, *phase_since) = (phase, at);
+            }
+        }
+        true
+    }
+}

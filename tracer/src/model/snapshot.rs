@@ -1,0 +1,99 @@
+//! Who holds what now, as read from the kernel's descriptor tables at one moment.
+
+use std::{collections::HashSet, net::SocketAddr, time::Duration};
+
+use super::{
+    connection::{ConnectionId, Direction, Phase, ProcessId},
+    name::Comm,
+    time::Time,
+};
+
+/// Everything that was read in one pass.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// When the pass began. What opened later may be missing from it.
+    pub began: Time,
+    /// Held connections, one entry per descriptor.
+    pub held: Vec<Held>,
+    /// Listening sockets.
+    pub listeners: Vec<Listener>,
+}
+
+/// A descriptor that holds a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// The connection.
+    pub id: ConnectionId,
+    /// Who holds it.
+    pub process: ProcessId,
+    /// That process's name.
+    pub comm: Comm,
+    /// The descriptor.
+    pub fd: u32,
+    /// Inode number of the network namespace.
+    pub netns: u32,
+    /// This end.
+    pub local: SocketAddr,
+    /// The other end.
+    pub peer: SocketAddr,
+    /// Where it is in its life.
+    pub phase: Phase,
+    /// When the row was written.
+    pub at: Time,
+    /// The connection is at least this old: nothing in the kernel says when it opened, but it has been idle that long.
+    pub age_at_least: Duration,
+}
+
+/// A listening socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listener {
+    /// Who holds it.
+    pub process: ProcessId,
+    /// Inode number of the network namespace.
+    pub netns: u32,
+    /// Where it listens.
+    pub local: SocketAddr,
+    /// Connections that wait to be accepted.
+    pub queued: u32,
+    /// How many may wait.
+    pub queue_limit: u32,
+}
+
+/// What a reconciliation changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reconciled {
+    /// Connections that the ledger knew and the snapshot confirmed.
+    pub confirmed: u64,
+    /// Connections that the ledger did not know.
+    pub added: u64,
+    /// Connections that the ledger held open and no descriptor does.
+    pub ended: u64,
+}
+
+/// Tells who started connections that were there before anybody watched.
+pub struct Directions(HashSet<(u32, u16)>);
+
+impl Snapshot {
+    /// By who listens where.
+    pub fn directions(&self) -> Directions {
+        Directions(
+            self.listeners
+                .iter()
+                .map(|listener| (listener.netns, listener.local.port()))
+                .collect(),
+        )
+    }
+}
+
+impl Directions {
+    /// Inbound if somebody listens on the connection's local port in its namespace, else outbound. (The connections of
+    /// a server that closed its listener are mistaken for a client's.)
+    pub fn of(&self, held: &Held) -> Direction {
+        let accepted = self.0.contains(&(held.netns, held.local.port()));
+        if accepted {
+            Direction::Inbound
+        } else {
+            Direction::Outbound
+        }
+    }
+}
