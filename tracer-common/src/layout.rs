@@ -36,6 +36,7 @@ macro_rules! kernel_fields {
             OFF_NS_INUM: "net" . "ns.inum", 4;
             OFF_SK_ERR: "sock" . "sk_err", 4;
             OFF_SK_PROTOCOL: "sock" . "sk_protocol", 2;
+            OFF_SPORT: "inet_sock" . "inet_sport", 2;
             OFF_LEADER: "task_struct" . "group_leader", 8;
             OFF_MM: "task_struct" . "mm", 8;
             OFF_FILES: "task_struct" . "files", 8;

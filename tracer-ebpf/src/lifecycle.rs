@@ -32,7 +32,7 @@ pub fn accepted<A: Access>(ctx: &impl EbpfContext, sock: Sock<A>) {
     if sock.protocol() != Some(IPPROTO_TCP) {
         return;
     }
-    let port = sock.local_port();
+    let port = sock.accepted_port();
     if let Some(id) = track(ctx, sock, direction::INBOUND, port) {
         catch_up(id, sock);
     }
@@ -154,7 +154,12 @@ unsafe fn fill<A: Access>(
     set!(tgid, tgid);
     set!(start, task.start()?);
     set!(netns, sock.netns()?);
-    set!(local_port, sock.local_port()?);
+    let local_port = if direction == direction::INBOUND {
+        sock.accepted_port()
+    } else {
+        sock.local_port()
+    };
+    set!(local_port, local_port?);
     set!(remote_port, sock.remote_port()?);
     let (local, remote, comm) = (field!(local).cast(), field!(remote).cast(), field!(comm).cast());
     // SAFETY: the field is 16 bytes of a live record, at an offset divisible by 8.

@@ -5,10 +5,10 @@ use core::marker::PhantomData;
 use tracer_common::socket::{AF_INET, AF_INET6};
 
 use crate::{
-    access::{Access, KernelPtr},
+    access::{Access, KernelPtr, Probed},
     globals::{
         OFF_DADDR, OFF_DPORT, OFF_FAMILY, OFF_NET, OFF_NS_INUM, OFF_NUM, OFF_RCV_SADDR, OFF_SK_ERR,
-        OFF_SK_PROTOCOL, OFF_STATE, OFF_V6_DADDR, OFF_V6_RCV_SADDR, Offset,
+        OFF_SK_PROTOCOL, OFF_SPORT, OFF_STATE, OFF_V6_DADDR, OFF_V6_RCV_SADDR, Offset,
     },
 };
 
@@ -69,6 +69,17 @@ impl<A: Access> Sock<A> {
     #[inline(always)]
     pub fn local_port(self) -> Option<u16> {
         A::load(self.base, &OFF_NUM)
+    }
+
+    /// Local port of a socket that accept gave out, host order. A reset that came before has taken it out of
+    /// `skc_num` (`inet_put_port`, `net/ipv4/inet_hashtables.c`); `inet_sport` keeps it.
+    #[inline(always)]
+    pub fn accepted_port(self) -> Option<u16> {
+        match self.local_port()? {
+            // Beyond `struct sock`, so not a field that the verifier knows of.
+            0 => Probed::load(self.base, &OFF_SPORT).map(u16::from_be),
+            port => Some(port),
+        }
     }
 
     /// Remote port, host order.

@@ -4,6 +4,7 @@ use std::{
     env,
     path::PathBuf,
     process::{Command, ExitCode},
+    time::Instant,
 };
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
@@ -20,6 +21,14 @@ pub type Scenario = fn(&Context) -> anyhow::Result<()>;
 /// Runs the tests that the command line selects.
 pub fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
+    // A typing error must not turn a requirement off.
+    if let Some(name) = required()
+        .iter()
+        .find(|name| Backend::ALL.iter().all(|backend| backend.name() != **name))
+    {
+        eprintln!("TRACER_TEST_REQUIRE: there is no backend {name}");
+        return ExitCode::FAILURE;
+    }
     // The tracer watches the whole machine, so tests would see each other.
     arguments.test_threads = Some(1);
     // A listing needs neither privileges nor a tracer.
@@ -52,11 +61,14 @@ fn run(scenario: Scenario, backend: Backend, state: &State) -> Result<Completion
         backend,
         program: program(),
     };
+    let started = Instant::now();
+    let result = scenario(&context);
     eprintln!(
-        "kernel {}, backend {backend}",
-        rustix::system::uname().release().to_string_lossy()
+        "kernel {}, backend {backend}, {:.1} s",
+        rustix::system::uname().release().to_string_lossy(),
+        started.elapsed().as_secs_f64()
     );
-    match scenario(&context) {
+    match result {
         Ok(()) => Ok(Completion::Completed),
         Err(error) => Err(format!("{error:#}").into()),
     }
@@ -82,13 +94,22 @@ impl State {
             },
             Err(why) => why.clone(),
         };
-        let required = env::var("TRACER_TEST_REQUIRE").unwrap_or_default();
-        if required.split(',').any(|name| name.trim() == backend.name()) {
+        if required().iter().any(|name| name == backend.name()) {
             Self::Missing(format!("required, but not usable here: {why}"))
         } else {
             Self::Skipped(why)
         }
     }
+}
+
+/// The backends that must work here.
+fn required() -> Vec<String> {
+    let names = env::var("TRACER_TEST_REQUIRE").unwrap_or_default();
+    names
+        .split(',')
+        .map(|name| name.trim().to_owned())
+        .filter(|name| !name.is_empty())
+        .collect()
 }
 
 /// What the tracer's doctor finds.

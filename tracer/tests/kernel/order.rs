@@ -1,6 +1,6 @@
 //! What a test tells a test program to do, and what it answers: one JSON line each.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
@@ -19,7 +19,7 @@ pub enum Order {
     /// Connect, and hold the connections.
     Connect {
         to: SocketAddr,
-        from: Option<IpAddr>,
+        from: Option<SocketAddr>,
         count: usize,
     },
     /// The same in a thread of another name.
@@ -60,6 +60,12 @@ pub enum Order {
     },
     /// Wait until those threads have what they were to take.
     Unblocked,
+    /// Start a program that inherits these sockets; ours are closed.
+    Bequeath { sockets: Vec<SocketId> },
+    /// End those programs.
+    Bury,
+    /// Move to a network namespace of its own, which has loopback only.
+    Isolate,
     /// Become another program, this same one without a name of its own.
     Exec,
 }

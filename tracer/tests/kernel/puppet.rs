@@ -4,7 +4,7 @@ use std::{
     ffi::OsStr,
     fs,
     io::Write as _,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4},
     os::unix::ffi::OsStrExt as _,
     process::{Child, ChildStdin, Command, Stdio},
     time::Instant,
@@ -45,6 +45,11 @@ impl Listener {
     pub fn at(self, ip: impl Into<IpAddr>) -> SocketAddr {
         SocketAddr::new(ip.into(), self.port())
     }
+}
+
+/// 127.0.0.`host` and a port, 0 for any.
+pub const fn at(host: u8, port: u16) -> SocketAddrV4 {
+    SocketAddrV4::new(loopback(host), port)
 }
 
 /// 127.0.0.`host`.
@@ -134,9 +139,18 @@ impl Puppet {
         self.ask(order)?.pop().context("no socket in the answer")
     }
 
+    /// Moves to a network namespace of its own.
+    pub fn isolate(&mut self) -> anyhow::Result<()> {
+        self.ask(&Order::Isolate).map(drop)
+    }
+
     /// A port of its own where nobody listens.
     pub fn bind(&mut self, address: impl Into<IpAddr>) -> anyhow::Result<Listener> {
-        let address = SocketAddr::new(address.into(), 0);
+        self.bind_at(SocketAddr::new(address.into(), 0))
+    }
+
+    /// This port, where nobody listens.
+    pub fn bind_at(&mut self, address: SocketAddr) -> anyhow::Result<Listener> {
         let end = self.ask_one(&Order::Bind { address })?;
         Ok(Listener {
             socket: end.id,
@@ -172,7 +186,12 @@ impl Puppet {
         })
     }
 
-    pub fn connect_from(&mut self, from: Ipv4Addr, to: SocketAddr, count: usize) -> anyhow::Result<Vec<End>> {
+    pub fn connect_from(
+        &mut self,
+        from: SocketAddrV4,
+        to: SocketAddr,
+        count: usize,
+    ) -> anyhow::Result<Vec<End>> {
         let from = Some(from.into());
         self.ask(&Order::Connect { to, from, count })
     }
@@ -219,6 +238,16 @@ impl Puppet {
 
     pub fn close(&mut self, ends: &[End]) -> anyhow::Result<()> {
         self.ask(&Order::Close { sockets: ids(ends) }).map(drop)
+    }
+
+    /// Leaves the connections to another program.
+    pub fn bequeath(&mut self, ends: &[End]) -> anyhow::Result<()> {
+        self.ask(&Order::Bequeath { sockets: ids(ends) }).map(drop)
+    }
+
+    /// Ends that program.
+    pub fn bury(&mut self) -> anyhow::Result<()> {
+        self.ask(&Order::Bury).map(drop)
     }
 
     /// Threads that block in accept until they have taken `each` connections.

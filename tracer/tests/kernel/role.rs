@@ -7,15 +7,18 @@ mod sockets;
 use std::{
     env,
     ffi::CString,
-    io::{self, Write as _},
+    io::{self, Read as _, Write as _},
     os::unix::{ffi::OsStringExt as _, process::CommandExt as _},
-    process::{Command, ExitCode},
+    process::{Child, Command, ExitCode, Stdio},
 };
 
 use anyhow::Context as _;
-use rustix::thread::set_name;
+use rustix::{
+    io::{FdFlags, fcntl_setfd},
+    thread::{UnshareFlags, set_name, unshare_unsafe},
+};
 
-use crate::order::{Order, Reply};
+use crate::order::{End, Order, Reply, SocketId};
 use accepting::Blocked;
 use sockets::Sockets;
 
@@ -59,6 +62,7 @@ fn answer(reply: &Reply) -> anyhow::Result<()> {
 struct Program {
     sockets: Sockets,
     blocked: Blocked,
+    heirs: Vec<Child>,
 }
 
 impl Program {
@@ -99,6 +103,12 @@ impl Program {
                 Vec::new()
             }
             Order::Unblocked => self.blocked.finish(sockets)?,
+            Order::Bequeath { sockets: ids } => {
+                self.heirs.push(heir(sockets, &ids)?);
+                sockets.close(&ids)?
+            }
+            Order::Bury => bury(&mut self.heirs)?,
+            Order::Isolate => isolate()?,
             Order::Exec => return Err(exec()),
         };
         Ok(if ends.is_empty() {
@@ -107,6 +117,39 @@ impl Program {
             Reply::Sockets(ends)
         })
     }
+}
+
+/// Another test program with the same sockets. It ends when its stdin does, so at the latest with this program.
+fn heir(sockets: &Sockets, ids: &[SocketId]) -> anyhow::Result<Child> {
+    for id in ids {
+        fcntl_setfd(sockets.get(*id)?, FdFlags::empty())?;
+    }
+    let mut heir = Command::new(env::current_exe()?)
+        .args([WORD, "tt-heir"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    // It has the sockets when it runs, and it runs when it has said something.
+    let mut ready = [0];
+    heir.stdout.take().context("no stdout")?.read_exact(&mut ready)?;
+    Ok(heir)
+}
+
+fn bury(heirs: &mut Vec<Child>) -> anyhow::Result<Vec<End>> {
+    for mut heir in heirs.drain(..) {
+        heir.kill()?;
+        heir.wait()?;
+    }
+    Ok(Vec::new())
+}
+
+/// Only for a program that has one thread.
+fn isolate() -> anyhow::Result<Vec<End>> {
+    // SAFETY: a network namespace invalidates neither memory nor descriptors.
+    unsafe { unshare_unsafe(UnshareFlags::NEWNET) }?;
+    let status = Command::new("ip").args(["link", "set", "lo", "up"]).status()?;
+    anyhow::ensure!(status.success(), "loopback cannot be set up: {status}");
+    Ok(Vec::new())
 }
 
 /// Stdin must not have been read further than the order: the parent sends the next one after the new program is

@@ -125,7 +125,8 @@ impl Tracer {
     pub fn expect(&mut self, what: &str, truth: &Ledger) -> anyhow::Result<()> {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let ledger = self.next_ledger(deadline)?;
+            // Whatever the time, one more table, to say what it says.
+            let ledger = self.next_ledger(deadline + PATIENCE)?;
             if ledger == *truth {
                 return Ok(());
             }
@@ -204,10 +205,22 @@ impl Tracer {
         poll("the end of the tracer", || Ok(self.child.try_wait()?))
     }
 
-    /// What is left of stdout and stderr, once the process has ended.
-    pub fn output(&self) -> (Vec<Vec<u8>>, Vec<String>) {
+    /// Waits for a line on stderr that contains `text`.
+    pub fn wait_for_line(&self, text: &str) -> anyhow::Result<()> {
         let deadline = Instant::now() + PATIENCE;
-        (self.stdout.rest(deadline), text(self.stderr.rest(deadline)))
+        loop {
+            match self.stderr.next(deadline) {
+                Next::Line(line) if String::from_utf8_lossy(&line).contains(text) => return Ok(()),
+                Next::Line(_) => {}
+                Next::End | Next::Nothing => bail!("stderr does not say \"{text}\""),
+            }
+        }
+    }
+
+    /// What is left of stdout and stderr, once the process has ended.
+    pub fn output(&self) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
+        let deadline = Instant::now() + PATIENCE;
+        (self.stdout.rest(deadline), self.stderr.rest(deadline))
     }
 }
 

@@ -1,11 +1,6 @@
 //! Test programs that connect.
 
-use std::{
-    ffi::CStr,
-    net::{IpAddr, SocketAddr},
-    os::fd::OwnedFd,
-    thread,
-};
+use std::{ffi::CStr, net::SocketAddr, os::fd::OwnedFd, thread};
 
 use anyhow::Context as _;
 use rustix::{
@@ -20,16 +15,16 @@ use crate::order::{End, SocketId};
 pub fn connect(
     sockets: &mut Sockets,
     to: SocketAddr,
-    from: Option<IpAddr>,
+    from: Option<SocketAddr>,
     count: usize,
 ) -> anyhow::Result<Vec<End>> {
     (0..count).map(|_| sockets.keep(connected(to, from)?)).collect()
 }
 
-fn connected(to: SocketAddr, from: Option<IpAddr>) -> anyhow::Result<OwnedFd> {
+fn connected(to: SocketAddr, from: Option<SocketAddr>) -> anyhow::Result<OwnedFd> {
     let socket = sockets::new(to, SocketFlags::empty())?;
     if let Some(from) = from {
-        net::bind(&socket, &SocketAddr::new(from, 0))?;
+        net::bind(&socket, &from)?;
     }
     net::connect(&socket, &to).with_context(|| format!("cannot connect to {to}"))?;
     Ok(socket)

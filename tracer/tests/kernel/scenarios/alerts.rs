@@ -6,7 +6,7 @@ use anyhow::ensure;
 
 use crate::{
     context::Context,
-    puppet::{Puppet, loopback, other_end},
+    puppet::{Puppet, at, loopback, other_end},
     stream::{
         Alert,
         Direction::{self, Inbound, Outbound},
@@ -31,7 +31,7 @@ pub fn leak_alert(context: &Context) -> anyhow::Result<()> {
         for end in &connected {
             leaked.push(other_end(end, &accepted)?.clone());
         }
-        let short = innocent.connect_from(loopback(2), to, 2)?;
+        let short = innocent.connect_from(at(2, 0), to, 2)?;
         let accepted = server.accept(listener, 2)?;
         innocent.close(&short)?;
         server.close(&accepted)?;

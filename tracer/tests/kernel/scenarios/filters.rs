@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use crate::{
     context::Context,
     ledger::{Ledger, counts},
-    puppet::{Puppet, loopback, other_end},
+    puppet::{Listener, Puppet, at, loopback, other_end},
     stream::{
         Counts,
         Direction::{Inbound, Outbound},
@@ -39,9 +39,9 @@ pub fn filters(context: &Context) -> anyhow::Result<()> {
         tracer.attached(context)?;
     }
 
-    let to = |listener: crate::puppet::Listener| listener.at(loopback(1));
+    let to = |listener: Listener| listener.at(loopback(1));
     let of_one = one.connect(to(listener), 3)?;
-    let of_two = two.connect_from(loopback(2), to(listener), 4)?;
+    let of_two = two.connect_from(at(2, 0), to(listener), 4)?;
     one.connect(to(apart), 2)?;
     let accepted = server.accept(listener, 7)?;
     server.accept(apart, 2)?;

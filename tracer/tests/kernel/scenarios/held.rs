@@ -91,6 +91,20 @@ pub fn reset_held(context: &Context) -> anyhow::Result<()> {
     scene.tracer.stop()?.expect("at the end", &truth)
 }
 
+/// Accept gives out what was reset while it waited, and the process holds it like any other.
+pub fn reset_before_accept(context: &Context) -> anyhow::Result<()> {
+    let mut scene = Scene::set(context)?;
+    let connected = scene.client.connect(scene.listener.address, 3)?;
+    scene.client.reset(&connected[0..2])?;
+    let accepted = scene.server.accept(scene.listener, 3)?;
+    let truth = scene.truth((3, 2), (3, 0));
+    scene.tracer.expect("the reset ones are held", &truth)?;
+    scene.server.close(&accepted)?;
+    scene.client.close(&connected[2..])?;
+    let truth = scene.truth((3, 3), (3, 3));
+    scene.tracer.stop()?.expect("at the end", &truth)
+}
+
 pub fn shutdown_is_not_close(context: &Context) -> anyhow::Result<()> {
     let mut scene = Scene::set(context)?;
     let connected = scene.client.connect(scene.listener.address, 4)?;
@@ -138,5 +152,23 @@ pub fn reconnect(context: &Context) -> anyhow::Result<()> {
     scene.client.close(&first)?;
     scene.server.close(&accepted)?;
     let truth = scene.truth((2, 2), (2, 2));
+    scene.tracer.stop()?.expect("at the end", &truth)
+}
+
+/// A connection that another program has inherited is open until that one lets go too.
+pub fn inherited(context: &Context) -> anyhow::Result<()> {
+    let mut scene = Scene::set(context)?;
+    let connected = scene.client.connect(scene.listener.address, 4)?;
+    let accepted = scene.server.accept(scene.listener, 4)?;
+    scene.client.bequeath(&connected[0..2])?;
+    scene.client.close(&connected[2..3])?;
+    let truth = scene.truth((4, 1), (4, 0));
+    scene.tracer.expect("the inherited ones are held", &truth)?;
+    scene.client.bury()?;
+    let truth = scene.truth((4, 3), (4, 0));
+    scene.tracer.expect("the inherited ones are closed", &truth)?;
+    scene.client.close(&connected[3..4])?;
+    scene.server.close(&accepted)?;
+    let truth = scene.truth((4, 4), (4, 4));
     scene.tracer.stop()?.expect("at the end", &truth)
 }

@@ -1,6 +1,6 @@
 //! What does not fit is counted, and what did fit stays right.
 
-use std::net::Ipv4Addr;
+use std::{net::Ipv4Addr, time::Instant};
 
 use anyhow::ensure;
 use rustix::process::Signal;
@@ -9,6 +9,7 @@ use super::churn::within_the_losses;
 use crate::{
     context::Context,
     ledger::{Ledger, counts},
+    lines::PATIENCE,
     order::Order,
     puppet::{Puppet, loopback},
     stream::Direction::{Inbound, Outbound},
@@ -24,7 +25,7 @@ pub fn max_connections(context: &Context) -> anyhow::Result<()> {
     let room = ROOM.to_string();
     let mut tracer = Tracer::start_with(context, &[listener.port()], ["--max-connections", &room])?;
 
-    // The first of the client fill a quarter, the server's ends the next, and so on.
+    // In small steps, so that both ends get half of the room.
     let (mut connected, mut accepted) = (Vec::new(), Vec::new());
     for _ in 0..OPEN / 8 {
         connected.extend(client.connect(listener.address, 8)?);
@@ -83,7 +84,7 @@ pub fn ring_overflow(context: &Context) -> anyhow::Result<()> {
     let mut later = Puppet::start("tt-later")?;
     let recovered = Ledger::default().both(&later, Outbound, loopback(1), listener.port(), counts(10, 4));
     // The buffer is empty again when the tracer has printed something.
-    tracer.next_ledger(std::time::Instant::now() + crate::lines::PATIENCE)?;
+    tracer.next_ledger(Instant::now() + PATIENCE)?;
     let ends = later.connect(listener.at(loopback(1)), 10)?;
     server.accept(listener, 10)?;
     later.close(&ends[0..4])?;

@@ -11,6 +11,7 @@ mod lifecycle;
 mod limits;
 mod logs;
 mod names;
+mod namespaces;
 mod several;
 
 use crate::harness::Scenario;
@@ -23,9 +24,12 @@ pub const ALL: &[(&str, Scenario)] = &[
     ("abandoned", failed::abandoned),
     ("retry_after_refusal", failed::retry_after_refusal),
     ("reset_held", held::reset_held),
+    ("reset_before_accept", held::reset_before_accept),
     ("shutdown_is_not_close", held::shutdown_is_not_close),
     ("reconnect", held::reconnect),
+    ("inherited", held::inherited),
     ("filters", filters::filters),
+    ("namespaces", namespaces::namespaces),
     ("two_tracers", several::two_tracers),
     ("killed", several::killed),
     ("acceptors_blocked_before", acceptors::blocked_before),
