@@ -31,10 +31,14 @@ pub mod program {
     pub const FEXIT_ACCEPT_4: &str = "fx_accept_4";
     /// `fentry/tcp_close`.
     pub const FENTRY_CLOSE: &str = "fe_tcp_close";
+    /// `fentry/security_sock_graft`.
+    pub const FENTRY_GRAFT: &str = "fe_sock_graft";
     /// `kprobe/tcp_connect`.
     pub const KPROBE_CONNECT: &str = "kp_tcp_connect";
     /// `kretprobe/inet_csk_accept`.
     pub const KRETPROBE_ACCEPT: &str = "kr_csk_accept";
+    /// `kprobe/security_sock_graft`.
+    pub const KPROBE_GRAFT: &str = "kp_sock_graft";
     /// `kprobe/tcp_close`.
     pub const KPROBE_CLOSE: &str = "kp_tcp_close";
     /// `tp_btf/inet_sock_set_state`: changes of tracked sockets.

@@ -60,6 +60,8 @@ pub mod stage {
     pub const DEAD: u64 = 1;
     /// `tcp_close` was seen and reported.
     pub const RELEASED: u64 = 2;
+    /// A snapshot found it before any hook reported it. A hook that comes an instant later takes the identity over.
+    pub const FOUND: u64 = 3;
 }
 
 /// An IPv4 address in its IPv4-mapped IPv6 form, the only form in records and filters (RFC 4291 §2.5.5.2).

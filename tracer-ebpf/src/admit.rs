@@ -64,7 +64,7 @@ pub fn held<A: Access>(task: &Task, tgid: u32, sock: Sock<A>) -> bool {
     if FILTER_PIDS.load() != 0 && PIDS.get_ptr(tgid).is_none() {
         return false;
     }
-    let a_port_is_watched = || sock.local_port().is_some_and(port) || sock.remote_port().is_some_and(port);
+    let a_port_is_watched = || sock.accepted_port().is_some_and(port) || sock.remote_port().is_some_and(port);
     (FILTER_PORTS.load() == 0 || a_port_is_watched())
         && (FILTER_COMMS.load() == 0 || process_name(task))
         && (FILTER_PEERS.load() == 0 || peer(sock))

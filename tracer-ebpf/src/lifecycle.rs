@@ -13,7 +13,7 @@ use crate::{
     admit,
     counters::{count, next_id},
     emit::{self, Pending},
-    maps::SOCKS,
+    maps::{LAST_ACCEPT, SOCKS},
     sock::Sock,
     task::Task,
 };
@@ -35,6 +35,27 @@ pub fn accepted<A: Access>(ctx: &impl EbpfContext, sock: Sock<A>) {
     let port = sock.accepted_port();
     if let Some(id) = track(ctx, sock, direction::INBOUND, port) {
         catch_up(id, sock);
+    }
+}
+
+/// `inet_csk_accept` returns with this socket.
+#[inline(always)]
+pub fn returned<A: Access>(ctx: &impl EbpfContext, sock: Sock<A>) {
+    let _: Result<(), i32> = LAST_ACCEPT.set(0, sock.key(), 0);
+    accepted(ctx, sock);
+}
+
+/// An accepted socket is being given to its process, an instant after [`returned`]: sees what that did not, because
+/// the thread was inside already when the program was attached, or because more threads were inside than a kretprobe
+/// has instances.
+#[inline(always)]
+pub fn grafted<A: Access>(ctx: &impl EbpfContext, sock: Sock<A>) {
+    let key = sock.key();
+    // The slot is missed if the thread changed the CPU between the two, which costs a lookup.
+    let was_returned = LAST_ACCEPT.get(0) == Some(&key);
+    // SAFETY: the value is not looked at.
+    if !was_returned && unsafe { SOCKS.get(key) }.is_none() {
+        accepted(ctx, sock);
     }
 }
 
@@ -76,6 +97,9 @@ fn track<A: Access>(
     direction: u8,
     service_port: Option<u16>,
 ) -> Option<u64> {
+    let key = sock.key();
+    // Before the filters: whatever this socket was, it is that no more.
+    let found = end_predecessor(ctx, key);
     let tgid = Task::current_tgid();
     // A port that cannot be read passes as 0 and fails, counted, in `fill`.
     if !admit::direction_and_port(tgid, direction, service_port.unwrap_or(0)) {
@@ -84,10 +108,8 @@ fn track<A: Access>(
     if !admit::process_and_peer(tgid, sock) {
         return None;
     }
-    let key = sock.key();
-    end_predecessor(ctx, key);
     let mut pending = Pending::<Opened>::reserve()?;
-    let id = next_id();
+    let id = if found == 0 { next_id() } else { found };
     // SAFETY: the entry is exclusively ours, aligned to 8 bytes, and as long as a record.
     if unsafe { fill(pending.record(), sock, id, tgid, direction) }.is_none() {
         pending.lose(Counter::Unreadable);
@@ -171,24 +193,30 @@ unsafe fn fill<A: Access>(
 }
 
 /// A record under the key of a socket that is just opening is over: either the same socket connects again
-/// (`tcp_disconnect` runs no close, `net/ipv4/tcp.c`), or its memory was reused and the end went unseen.
+/// (`tcp_disconnect` runs no close, `net/ipv4/tcp.c`), or its memory was reused and the end went unseen. Only where a
+/// snapshot came an instant before the hook is it the same connection; then its id is given back, else 0. (Not an
+/// `Option`: the compiler copies the payload of `None` around, which the verifier calls reading an unset register.)
 #[inline(always)]
-fn end_predecessor(ctx: &impl EbpfContext, key: u64) {
+fn end_predecessor(ctx: &impl EbpfContext, key: u64) -> u64 {
     // SAFETY: the value is only replaced as a whole by these programs, and copied here.
     let Some(&record) = (unsafe { SOCKS.get(key) }) else {
-        return;
+        return 0;
     };
-    let cause = if record.stage == stage::DEAD {
-        cause::RECONNECTED
-    } else {
-        count(Counter::Unobserved);
-        warn!(ctx, "the end of connection {} was not observed", record.id);
-        cause::UNOBSERVED
+    let _: Result<(), i32> = SOCKS.remove(key);
+    let cause = match record.stage {
+        stage::FOUND => return record.id,
+        stage::DEAD => cause::RECONNECTED,
+        _ => {
+            count(Counter::Unobserved);
+            warn!(ctx, "the end of connection {} was not observed", record.id);
+            cause::UNOBSERVED
+        }
     };
     emit::change(Change {
         cause,
         ..change(record.id, kind::ENDED)
     });
+    0
 }
 
 /// The TCP state of a socket changed. Often in softirq: says nothing about any process.
@@ -196,7 +224,8 @@ fn end_predecessor(ctx: &impl EbpfContext, key: u64) {
 pub fn state_changed<A: Access>(sock: Sock<A>, from: u8, to: u8) {
     // Of the ten transitions of a loopback connection few matter; most return here.
     let wanted = match to {
-        tcp::ESTABLISHED => from == tcp::SYN_SENT,
+        // Through SYN_RECV when both ends connect to each other (RFC 9293 §3.5), or one to itself.
+        tcp::ESTABLISHED => matches!(from, tcp::SYN_SENT | tcp::SYN_RECV),
         tcp::FIN_WAIT1 | tcp::CLOSE_WAIT | tcp::LAST_ACK | tcp::CLOSE => true,
         _ => false,
     };

@@ -19,6 +19,10 @@ pub static SOCKS: HashMap<u64, SockRecord> = HashMap::with_max_entries(1 << 17, 
 #[map]
 pub static COUNTERS: PerCpuArray<Counters> = PerCpuArray::with_max_entries(1, 0);
 
+/// The socket that the return of `inet_csk_accept` last saw on this CPU, one entry.
+#[map]
+pub static LAST_ACCEPT: PerCpuArray<u64> = PerCpuArray::with_max_entries(1, 0);
+
 /// The next connection id, one entry shared by all CPUs.
 #[map]
 pub static NEXT_ID: Array<u64> = Array::with_max_entries(1, 0);

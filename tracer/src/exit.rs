@@ -7,7 +7,7 @@
 //! | 2 | usage: an unknown flag or a value that makes no sense |
 //! | 3 | this kernel, or the privileges of this process, do not allow tracing |
 
-use std::process::ExitCode;
+use std::{io::Write as _, process::ExitCode};
 
 use thiserror::Error;
 
@@ -23,7 +23,8 @@ const FAULT: u8 = 1;
 
 /// Says what went wrong in one line, and gives the code.
 pub fn report(error: &anyhow::Error) -> ExitCode {
-    anstream::eprintln!("tracer: {error:#}");
+    // If stderr cannot be written either, the code must do.
+    let _: std::io::Result<()> = writeln!(anstream::stderr(), "tracer: {error:#}");
     let code = if error.downcast_ref::<NotPossible>().is_some() {
         NOT_POSSIBLE
     } else {

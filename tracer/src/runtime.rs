@@ -20,6 +20,7 @@ use tokio::{
 use crate::{
     bpf::{
         environment,
+        filter::Filter,
         object::KernelTypes,
         preflight,
         session::{Session, SessionError, Started},
@@ -39,6 +40,8 @@ const DRAIN_EVERY: Duration = Duration::from_millis(100);
 const TICK_EVERY: Duration = Duration::from_secs(1);
 /// Table period on a terminal.
 const TABLE_EVERY: Duration = Duration::from_secs(10);
+/// How long to wait for records that are still being written, where all are needed.
+const LAST_WORDS: Duration = Duration::from_millis(100);
 /// Records handled before anything else gets a turn.
 const BATCH: usize = 16_384;
 
@@ -47,7 +50,7 @@ const BATCH: usize = 16_384;
 /// # Errors
 /// What stopped it, other than a signal, the end of `--duration`, or a reader of stdout that went away.
 pub fn run(settings: &Settings) -> anyhow::Result<()> {
-    require_privileges()?;
+    require_privileges(&settings.session.filter)?;
     // Before the runtime starts: it must find one thread.
     if let Err(error) = environment::ensure_tracefs() {
         info!("tracefs cannot be used here: {error}");
@@ -62,10 +65,15 @@ pub fn run(settings: &Settings) -> anyhow::Result<()> {
     }
 }
 
-fn require_privileges() -> Result<(), NotPossible> {
+fn require_privileges(filter: &Filter) -> Result<(), NotPossible> {
     if !preflight::in_initial_user_namespace() {
         let why = "tracing is not permitted in a user namespace, whatever capabilities it shows: run tracer as root on \
                    the host";
+        return Err(NotPossible(why.to_owned()));
+    }
+    if !filter.pids.is_empty() && !preflight::in_initial_pid_namespace() {
+        let why = "--pid needs the process ids of the host, and this is a PID namespace: run tracer in the host's, or \
+                   use --comm";
         return Err(NotPossible(why.to_owned()));
     }
     let missing = preflight::missing(&preflight::held_capabilities());
@@ -115,6 +123,7 @@ async fn trace(settings: &Settings, started: Started) -> anyhow::Result<()> {
     // Listening for signals comes first: one that arrives from here on is not lost.
     let mut interrupted = signal(SignalKind::interrupt())?;
     let mut terminated = signal(SignalKind::terminate())?;
+    let mut hung_up = signal(SignalKind::hangup())?;
     let mut kernel_log = (settings.session.log_level > 0)
         .then(|| aya_log::EbpfLogger::init(session.ebpf_mut()))
         .transpose()
@@ -141,34 +150,39 @@ async fn trace(settings: &Settings, started: Started) -> anyhow::Result<()> {
         .duration
         .and_then(|duration| Instant::now().checked_add(duration));
 
+    let mut more = false;
     let reason = loop {
         tokio::select! {
-            pressed = reader.pressed() => pressed.context("waiting for the ring buffer failed")?,
+            // A batch at a time, so that signals and ticks have their turn even if records never stop coming.
+            () = std::future::ready(()), if more => {}
+            pressed = reader.pressed(), if !more => pressed.context("waiting for the ring buffer failed")?,
             _ = drain.tick() => {}
             _ = tick.tick() => {
-                while reader.drain(BATCH, |record| pipeline.take(record)) {}
                 pipeline.tick(&session, boot_time())?;
                 if pipeline.needs_reconciling() {
                     reconcile(&mut session, &mut reader, &mut pipeline);
                     next_reconcile.reset();
                 }
+                pipeline.detect(&session, boot_time())?;
             }
             _ = next_reconcile.tick() => reconcile(&mut session, &mut reader, &mut pipeline),
             _ = table.tick(), if table_every.is_some() => pipeline.table(&session, boot_time())?,
             _ = interrupted.recv() => break "interrupted",
             _ = terminated.recv() => break "terminated",
+            _ = hung_up.recv() => break "hung up",
             () = at(end) => break "finished",
         }
-        while reader.drain(BATCH, |record| pipeline.take(record)) {
-            // Let signals and ticks have their turn even if records never stop coming.
-            tokio::task::yield_now().await;
-        }
+        more = reader.drain(BATCH, |record| pipeline.take(record));
         if let Some(log) = &mut kernel_log {
             log.flush();
         }
     };
     session.detach();
-    while reader.drain(BATCH, |record| pipeline.take(record)) {}
+    // A program that is running on another CPU may still have something to say.
+    let patience = Instant::now() + LAST_WORDS;
+    while reader.drain(BATCH, |record| pipeline.take(record))
+        || (pipeline.awaits_records(&session) && Instant::now() < patience)
+    {}
     pipeline.finish(&session, boot_time(), reason)
 }
 
@@ -180,7 +194,15 @@ fn reconcile(session: &mut Session, reader: &mut Reader, pipeline: &mut Pipeline
     match session.snapshot(began) {
         None => {}
         Some(Ok((snapshot, _untracked))) => {
-            while reader.drain(BATCH, |record| pipeline.take(record)) {}
+            // All that was submitted until now, and no more: new records may keep coming.
+            let submitted = pipeline.submitted(session);
+            let patience = Instant::now() + LAST_WORDS;
+            while pipeline.received() < submitted && Instant::now() < patience {
+                // Not even one: a record before it is still being written.
+                if !reader.drain(1, |record| pipeline.take(record)) {
+                    std::thread::yield_now();
+                }
+            }
             pipeline.reconcile(&snapshot, boot_time());
         }
         Some(Err(error)) => warn!("{error}"),

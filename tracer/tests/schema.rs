@@ -19,8 +19,8 @@ use support::{
 };
 use tracer::output::record::{
     AgeQuantiles, Alert, AlertStatus, Body, Books, Confidence, Counts, Direction, Failures,
-    LifetimeQuantiles, PeerRow, Process, ProcessRow, Record, Resolution, Started, Summary, Table, Tier,
-    Totals, VERSION,
+    LifetimeQuantiles, PeerRow, Phases, Process, ProcessRow, Record, Resolution, Started, Summary, Table,
+    Tier, Totals, VERSION,
 };
 
 fn schema() -> Value {
@@ -164,7 +164,9 @@ fn extreme_counts(full: bool) -> Counts {
         failed: u64::MAX,
         opened_per_minute: u32::MAX,
         closed_per_minute: u32::MAX,
+        older: if full { u64::MAX } else { 0 },
         open_age: full.then_some(AgeQuantiles {
+            at_least: true,
             oldest: seconds,
             median: seconds,
             p90: seconds,
@@ -177,6 +179,7 @@ fn extreme_counts(full: bool) -> Counts {
 }
 
 const TOTALS: Totals = Totals {
+    older: u64::MAX,
     open: u32::MAX,
     connecting: 0,
     opened: u64::MAX,
@@ -217,7 +220,14 @@ fn alert(status: AlertStatus, full: bool) -> Alert {
         service_port: u16::MAX,
         open: u32::MAX,
         peak: u32::MAX,
+        phases: Phases {
+            open: u32::MAX,
+            half_closed_remote: 0,
+            half_closed_local: 1,
+            dead_held: u32::MAX,
+        },
         opened: u64::MAX,
+        closed: u64::MAX,
         closed_before: u64::MAX,
         span_seconds: f64::MIN_POSITIVE,
         growth_per_hour: full.then_some(f64::MAX),
@@ -226,6 +236,8 @@ fn alert(status: AlertStatus, full: bool) -> Alert {
         confidence: Confidence {
             attached_since: "1970-01-01T00:00:00.000Z".to_owned(),
             lost: u64::MAX,
+            lost_unhealed: u64::MAX,
+            reconciled: full.then(|| "2026-03-01T14:03:09.250Z".to_owned()),
             degraded: vec![String::new(); 3],
         },
         advice: "\u{7f}".to_owned(),

@@ -167,6 +167,49 @@ fn colours_only_where_they_are_wanted() {
         );
         assert_eq!(stdout.contains('\x1b'), coloured, "{variables:?}: {stdout:?}");
         // In a pipe, alerts only.
-        assert!(!stdout.contains(" closed, "), "{variables:?}: {stdout}");
+        assert!(!stdout.contains(" connecting; "), "{variables:?}: {stdout}");
+    }
+}
+
+#[test]
+fn a_reader_that_stands_still_does_not_make_us_deaf() {
+    if !can_trace("a reader that stands still") {
+        return;
+    }
+    let mut command = tracer(&["--output", "json", "--interval", "1ms", "--port", "1"]);
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Nobody reads: the pipe is full after 64 KiB, some hundred lines.
+    std::thread::sleep(Duration::from_secs(3));
+    let process = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(5);
+    let status = loop {
+        match child.try_wait().unwrap() {
+            Some(status) => break status,
+            None if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(20)),
+            None => {
+                child.kill().unwrap();
+                panic!("it did not end");
+            }
+        }
+    };
+    assert_eq!(status.code(), Some(0));
+}
+
+#[test]
+fn a_full_stderr_is_no_reason_to_panic() {
+    let full = || fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let status = tracer(&["--btf", "/dev/null"]).stderr(full()).status().unwrap();
+    assert_eq!(status.code(), Some(3));
+    if can_trace("a full stderr") {
+        let status = tracer(&["--port", "1", "--duration", "200ms"])
+            .stderr(full())
+            .status()
+            .unwrap();
+        assert_eq!(status.code(), Some(0));
     }
 }

@@ -35,8 +35,16 @@ fn fx_accept_4(ctx: FExitContext) -> i32 {
 fn accepted(ctx: &FExitContext, return_index: usize) -> i32 {
     let sock = ctx.arg::<KernelPtr>(return_index);
     if !sock.is_null() {
-        lifecycle::accepted(ctx, Sock::<Trusted>::new(sock));
+        lifecycle::returned(ctx, Sock::<Trusted>::new(sock));
     }
+    0
+}
+
+/// `void security_sock_graft(struct sock *sk, struct socket *parent)` (`security/security.c`), which `inet_accept` calls
+/// through `sock_graft` in the context of the accepting process.
+#[fentry(function = "security_sock_graft")]
+fn fe_sock_graft(ctx: FEntryContext) -> i32 {
+    lifecycle::grafted(&ctx, Sock::<Trusted>::new(ctx.arg::<KernelPtr>(0)));
     0
 }
 

@@ -23,7 +23,15 @@ fn kp_tcp_connect(ctx: ProbeContext) -> u32 {
 fn kr_csk_accept(ctx: RetProbeContext) -> u32 {
     let sock = ctx.ret::<KernelPtr>();
     if !sock.is_null() {
-        lifecycle::accepted(&ctx, Sock::<Probed>::new(sock));
+        lifecycle::returned(&ctx, Sock::<Probed>::new(sock));
+    }
+    0
+}
+
+#[kprobe]
+fn kp_sock_graft(ctx: ProbeContext) -> u32 {
+    if let Some(sock) = ctx.arg::<KernelPtr>(0) {
+        lifecycle::grafted(&ctx, Sock::<Probed>::new(sock));
     }
     0
 }

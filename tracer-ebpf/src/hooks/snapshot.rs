@@ -104,14 +104,14 @@ fn held(meta: KernelPtr, task: KernelPtr, fd: u64, file: KernelPtr) -> Option<()
     set!(tgid, tgid);
     set!(fd, u32::try_from(fd).unwrap_or(u32::MAX));
     set!(netns, sock.netns()?);
-    set!(local_port, sock.local_port()?);
+    set!(local_port, sock.accepted_port()?);
     set!(remote_port, remote_port);
     set!(state, state);
     if state == tcp::LISTEN {
         set!(backlog, Trusted::load::<u32>(base, &OFF_BACKLOG)?);
         set!(max_backlog, Trusted::load::<u32>(base, &OFF_MAX_BACKLOG)?);
     } else {
-        set!(id, identify(sock.key(), state));
+        set!(id, identify(sock.key()));
         // `struct tcp_sock` begins with the socket, but the verifier knows only the socket's type.
         set!(bytes_acked, Probed::load::<u64>(base, &OFF_BYTES_ACKED)?);
         set!(bytes_received, Probed::load::<u64>(base, &OFF_BYTES_RECEIVED)?);
@@ -129,18 +129,17 @@ fn held(meta: KernelPtr, task: KernelPtr, fd: u64, file: KernelPtr) -> Option<()
 /// The socket's connection id; 0 if the table is full. A socket that is not tracked yet is from now on, so that its
 /// close will be seen.
 #[inline(always)]
-fn identify(key: u64, state: u8) -> u64 {
+fn identify(key: u64) -> u64 {
     if let Some(id) = known(key) {
         return id;
     }
-    let stage = if state == tcp::CLOSE {
-        stage::DEAD
-    } else {
-        stage::HELD
-    };
     let id = next_id();
+    let found = SockRecord {
+        id,
+        stage: stage::FOUND,
+    };
     // What a probe entered meanwhile is better than what is entered here.
-    match SOCKS.insert(key, SockRecord { id, stage }, u64::from(BPF_NOEXIST)) {
+    match SOCKS.insert(key, found, u64::from(BPF_NOEXIST)) {
         Ok(()) => id,
         Err(_) => known(key).unwrap_or(0),
     }

@@ -91,6 +91,10 @@ fn kernel_has_kprobes() -> bool {
     .any(|path| Path::new(path).exists())
 }
 
+/// How the lines begin that the verifier's log ends with, whatever the verdict (`print_verification_stats`,
+/// kernel/bpf/verifier.c).
+const STATISTICS: [&str; 3] = ["processed ", "stack depth ", "verification time "];
+
 /// The reason in one line. The verifier's log is long; its last words say why.
 fn explain(error: &ProgramError) -> String {
     if let ProgramError::LoadError {
@@ -104,7 +108,7 @@ fn explain(error: &ProgramError) -> String {
             .lines()
             .rev()
             .map(str::trim)
-            .find(|line| !line.is_empty() && !line.starts_with("processed "));
+            .find(|line| !line.is_empty() && !STATISTICS.iter().any(|start| line.starts_with(start)));
         return match verdict {
             Some(verdict) => format!("{io_error}: {verdict}"),
             None => io_error.to_string(),

@@ -11,7 +11,7 @@ use tracer_common::{
     names::{global, map},
 };
 
-use super::{filter::Filter, plan::KernelFacts};
+use super::{filter::Filter, plan::KernelFacts, preflight::in_initial_pid_namespace};
 use crate::btf::{Btf, BtfError, FieldSpec, ResolveError, function_params, resolve_all};
 
 /// The object that `cargo xtask build-ebpf` made.
@@ -142,7 +142,12 @@ pub fn open(types: &KernelTypes, filter: &Filter, sizes: Sizes, log_level: u8) -
     let direction = filter
         .direction
         .map_or(0, crate::model::connection::Direction::number);
-    let self_tgid = std::process::id();
+    // In a PID namespace our number may be another process's on the host, which must not pass the filters.
+    let self_tgid = if in_initial_pid_namespace() {
+        std::process::id()
+    } else {
+        0
+    };
     // A quarter leaves three for what arrives while the reader wakes up.
     let wakeup = u64::from(sizes.ring_bytes / 4);
     let mut loader = EbpfLoader::new();

@@ -92,12 +92,22 @@ pub fn programs(backend: Backend, facts: KernelFacts) -> Vec<ProgramPlan> {
         Backend::Fentry => vec![
             required(program::FENTRY_CONNECT, Hook::Fentry("tcp_connect")),
             required(accept_exit(facts), Hook::Fexit("inet_csk_accept")),
+            optional(
+                program::FENTRY_GRAFT,
+                Hook::Fentry("security_sock_graft"),
+                "the next accept of a thread that already waits in it is not seen",
+            ),
             required(program::FENTRY_CLOSE, Hook::Fentry("tcp_close")),
             required(program::STATE, Hook::TpBtf("inet_sock_set_state")),
         ],
         Backend::Kprobe => vec![
             required(program::KPROBE_CONNECT, Hook::Kprobe("tcp_connect")),
             required(program::KRETPROBE_ACCEPT, Hook::Kretprobe("inet_csk_accept")),
+            optional(
+                program::KPROBE_GRAFT,
+                Hook::Kprobe("security_sock_graft"),
+                "where more threads wait in accept than a kretprobe has instances (10 or twice the processors), accepts are not seen",
+            ),
             required(program::KPROBE_CLOSE, Hook::Kprobe("tcp_close")),
             required(program::STATE, Hook::TpBtf("inet_sock_set_state")),
         ],

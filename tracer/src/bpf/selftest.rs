@@ -101,7 +101,7 @@ fn connect_once(address: IpAddr) -> Option<Truth> {
     drop(incoming);
     let netns = fs::metadata("/proc/self/ns/net").ok()?.ino();
     let comm = fs::read("/proc/self/comm").ok()?;
-    let comm = Comm::from(String::from_utf8_lossy(&comm).trim_end());
+    let comm = Comm::from(comm.strip_suffix(b"\n").unwrap_or(&comm));
     Some(Truth {
         server,
         client,

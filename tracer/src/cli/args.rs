@@ -104,7 +104,7 @@ pub struct Watch {
     /// Time that such a row must span: what is shorter is a burst
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = span, help_heading = "When to alert")]
     pub min_span: Duration,
-    /// Time within which the row must have grown: what stopped earlier is no leak
+    /// Longest pause between two openings of a row, and after the last: longer, and the growth has stopped
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = span, help_heading = "When to alert")]
     pub window: Duration,
 

@@ -160,7 +160,17 @@ impl fmt::Display for Report {
             }
         }
         match &self.best {
-            Some(best) => writeln!(f, "\ntracer will use the {best} backend."),
+            Some(best) => {
+                writeln!(f, "\ntracer will use the {best} backend.")?;
+                let used = self.backends.iter().filter(|backend| backend.name == *best);
+                let missing = used
+                    .flat_map(|backend| &backend.programs)
+                    .filter(|program| !program.attached);
+                for without in missing.filter_map(|program| program.without.as_deref()) {
+                    writeln!(f, "But {without}.")?;
+                }
+                Ok(())
+            }
             None => writeln!(f, "\ntracer cannot run here."),
         }
     }

@@ -191,7 +191,7 @@ impl Row {
     }
 
     /// Jiffies since the earlier of the last sending and the last receiving. Both times are set when the connection is
-    /// established (`tcp_finish_connect`, net/ipv4/tcp_input.c; `tcp_create_openreq_child`, net/ipv4/tcp_minisocks.c),
+    /// established (`tcp_finish_connect`, `net/ipv4/tcp_input.c`; `tcp_create_openreq_child`, `net/ipv4/tcp_minisocks.c`),
     /// so it is at least as old as the earlier one. They wrap with the low half of jiffies: older than half its range
     /// (24 days at 1000 Hz) looks like the future, and counts as nothing.
     #[expect(clippy::cast_possible_truncation, reason = "the low half of jiffies is meant")]

@@ -163,11 +163,11 @@ fn the_rate_of_jiffies_is_found_from_uptime() {
         }
     }
     assert_eq!(
-        Hz::from_jiffies(1 << 32, Duration::from_secs(300)),
+        Hz::from_jiffies(1 << 32, Duration::from_mins(5)),
         None,
         "every rate fits five minutes after boot"
     );
-    assert_eq!(Hz::from_jiffies(0, Duration::from_secs(3600)), None);
+    assert_eq!(Hz::from_jiffies(0, Duration::from_hours(1)), None);
 }
 
 proptest! {

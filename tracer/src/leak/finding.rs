@@ -2,7 +2,11 @@
 
 use std::{fmt, time::Duration};
 
-use crate::model::{connection::GroupKey, name::Comm, time::Time};
+use crate::model::{
+    connection::{GroupKey, Phases},
+    name::Comm,
+    time::Time,
+};
 
 /// Stable identity of a finding for as long as the tracer runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -47,6 +51,8 @@ pub struct Finding {
     pub open: u32,
     /// The most that were open since the finding opened.
     pub peak: u32,
+    /// The phases of what is open.
+    pub phases: Phases,
     /// The facts that the verdict rests on.
     pub evidence: Evidence,
 }
@@ -54,13 +60,15 @@ pub struct Finding {
 /// What the rule saw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Evidence {
-    /// Connections opened in a row without one closing.
+    /// Connections opened since the growth began: at first in a row without one closing.
     pub opened: u64,
+    /// Closes since then.
+    pub closed: u64,
     /// When the first of them opened.
     pub since: Time,
     /// When the last of them opened.
     pub last: Time,
-    /// Closes in the group before that row began, since the tracer knows it.
+    /// Closes in the group before the growth began, since the tracer knows it.
     pub closed_before: u64,
 }
 
@@ -70,14 +78,15 @@ impl Evidence {
         self.last.since(self.since)
     }
 
-    /// Growth in connections per hour, from the row's own span: `(n - 1) / span`, for `n` openings bound `n - 1`
-    /// intervals. `None` if they all opened at once.
+    /// Growth in connections per hour: `(n - 1 - closed) / span`, for `n` openings bound `n - 1` intervals. `None` if
+    /// they all opened at once, or nothing grows any more.
     #[expect(
         clippy::cast_precision_loss,
         reason = "a count of connections is far below 2^52"
     )]
     pub fn per_hour(&self) -> Option<f64> {
         let hours = self.span().as_secs_f64() / 3600.0;
-        (hours > 0.0 && self.opened > 1).then(|| (self.opened - 1) as f64 / hours)
+        let grown = self.opened.saturating_sub(1).saturating_sub(self.closed);
+        (hours > 0.0 && grown > 0).then(|| grown as f64 / hours)
     }
 }

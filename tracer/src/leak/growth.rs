@@ -22,7 +22,7 @@ pub struct GrowthParameters {
     pub min_opened: u64,
     /// Time that the row must span: shorter, and it is one burst.
     pub min_span: Duration,
-    /// The row must have grown within this time: longer ago, and it has stopped.
+    /// The longest pause between two openings of a row, and after the last: longer, and the growth has stopped.
     pub window: Duration,
 }
 
@@ -82,14 +82,22 @@ impl Detector for GrowthRule {
     fn observe(&mut self, fact: &Fact) {
         match *fact {
             Fact::Opened { group, at } => {
-                let row = &mut self.watched.entry(group).or_default().row;
-                let row = row.get_or_insert(Row {
+                let watch = self.watched.entry(group).or_default();
+                let fresh = Row {
                     opened: 0,
                     since: at,
                     last: at,
-                });
+                };
+                let row = watch.row.get_or_insert(fresh);
+                if at.since(row.last) > self.parameters.window {
+                    *row = fresh;
+                }
                 row.opened += 1;
                 row.last = row.last.max(at);
+                if let Some(Alert { evidence, .. }) = &mut watch.alert {
+                    evidence.opened += 1;
+                    evidence.last = evidence.last.max(at);
+                }
             }
             // When it opened is not known: it is no growth that anybody saw.
             Fact::Found { .. } => {}
@@ -97,6 +105,9 @@ impl Detector for GrowthRule {
                 let watch = self.watched.entry(group).or_default();
                 watch.closed += 1;
                 watch.row = None;
+                if let Some(Alert { evidence, .. }) = &mut watch.alert {
+                    evidence.closed += 1;
+                }
             }
         }
     }
@@ -115,7 +126,7 @@ impl Detector for GrowthRule {
             };
             let open = entry.tally.open;
             let stage = match &mut watch.alert {
-                Some(alert) => alert.follow(open, watch.row),
+                Some(alert) => alert.follow(open),
                 None => match watch.row.filter(|row| row.is_growth(*parameters, now)) {
                     Some(row) => {
                         let evidence = row.evidence(watch.closed);
@@ -133,6 +144,7 @@ impl Detector for GrowthRule {
             };
             if let (Some(stage), Some(alert)) = (stage, &watch.alert) {
                 let comm = ledger.name(group.process);
+                let phases = ledger.phases(group);
                 let Alert {
                     id,
                     evidence,
@@ -146,6 +158,7 @@ impl Detector for GrowthRule {
                     comm,
                     open,
                     peak,
+                    phases,
                     evidence,
                 });
             }
@@ -168,10 +181,12 @@ impl Row {
     }
 
     fn evidence(&self, closed_before: u64) -> Evidence {
+        let Self { opened, since, last } = *self;
         Evidence {
-            opened: self.opened,
-            since: self.since,
-            last: self.last,
+            opened,
+            closed: 0,
+            since,
+            last,
             closed_before,
         }
     }
@@ -179,12 +194,8 @@ impl Row {
 
 impl Alert {
     /// What is news about it, now that `open` connections are open.
-    fn follow(&mut self, open: u32, row: Option<Row>) -> Option<Stage> {
+    fn follow(&mut self, open: u32) -> Option<Stage> {
         self.peak = self.peak.max(open);
-        // A close ends the row but not the finding: what the finding rests on stays as it was.
-        if let Some(row) = row.filter(|row| row.since == self.evidence.since) {
-            self.evidence = row.evidence(self.evidence.closed_before);
-        }
         if open <= self.peak / 2 {
             return Some(Stage::Resolved(Resolution::Drained));
         }

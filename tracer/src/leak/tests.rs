@@ -192,3 +192,39 @@ fn processes_are_judged_apart() {
         .collect();
     assert_eq!(accused, [1]);
 }
+
+#[test]
+fn closes_after_the_alert_are_part_of_the_evidence() {
+    let mut bench = Bench::new();
+    let ids: Vec<u64> = (0..11_u32)
+        .map(|second| bench.open(1, f64::from(second)))
+        .collect();
+    assert_eq!(bench.tick(11.0), [Stage::Opened]);
+    for id in &ids[..3] {
+        bench.close(*id, 12.0);
+    }
+    for second in 13..33_u32 {
+        bench.open(1, f64::from(second));
+    }
+    assert_eq!(bench.tick(33.0), [Stage::Updated]);
+    let Finding {
+        open,
+        evidence,
+        phases,
+        ..
+    } = &bench.told[1];
+    assert_eq!((*open, evidence.opened, evidence.closed), (28, 31, 3));
+    assert_eq!(phases.open, 28);
+    let rate = evidence.per_hour().unwrap();
+    assert!((rate - 27.0 / 32.0 * 3600.0).abs() < 1.0, "{rate}");
+}
+
+#[test]
+fn a_long_pause_ends_the_row() {
+    let mut bench = Bench::new();
+    for second in 0..30_u32 {
+        // Ten in a row need nine pauses, each longer than the window of ten minutes.
+        bench.open(1, f64::from(second) * 601.0);
+        assert_eq!(bench.tick(f64::from(second) * 601.0 + 0.5), []);
+    }
+}

@@ -106,6 +106,55 @@ impl Phase {
     }
 }
 
+/// How many held connections are in which phase.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Phases {
+    /// Open at both ends, as far as this end knows.
+    pub open: u32,
+    /// The peer closed, we did not.
+    pub half_closed_remote: u32,
+    /// We shut down, the descriptor is still held.
+    pub half_closed_local: u32,
+    /// TCP state CLOSE, the descriptor is still held.
+    pub dead_held: u32,
+}
+
+impl Phases {
+    /// Counts one connection; only held ones count.
+    pub fn add(&mut self, phase: Phase) {
+        match phase {
+            Phase::Open => self.open += 1,
+            Phase::HalfClosedRemote => self.half_closed_remote += 1,
+            Phase::HalfClosedLocal => self.half_closed_local += 1,
+            Phase::DeadHeld => self.dead_held += 1,
+            Phase::Connecting | Phase::Failed(_) | Phase::Released => {}
+        }
+    }
+
+    /// The phase that at least half of them are in.
+    pub fn prevailing(&self) -> Option<Phase> {
+        let Self {
+            open,
+            half_closed_remote,
+            half_closed_local,
+            dead_held,
+        } = *self;
+        let all = u64::from(open)
+            + u64::from(half_closed_remote)
+            + u64::from(half_closed_local)
+            + u64::from(dead_held);
+        [
+            (dead_held, Phase::DeadHeld),
+            (half_closed_remote, Phase::HalfClosedRemote),
+            (half_closed_local, Phase::HalfClosedLocal),
+            (open, Phase::Open),
+        ]
+        .into_iter()
+        .find(|(count, _)| *count > 0 && u64::from(*count) * 2 >= all)
+        .map(|(_, phase)| phase)
+    }
+}
+
 /// One connection.
 #[derive(Clone, Debug)]
 pub struct Connection {

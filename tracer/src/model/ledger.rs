@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    connection::{Connection, ConnectionId, GroupKey, Peer, PeerKey, Phase, ProcessId},
+    connection::{Connection, ConnectionId, GroupKey, Peer, PeerKey, Phase, Phases, ProcessId},
     event::{EndCause, Event, EventKind, Opening, StateChange},
     group::{Aggregate, Group, Table},
     name::Comm,
@@ -108,6 +108,8 @@ pub struct Ledger {
     irregularities: Irregularities,
     /// Connections that ended since a snapshot began, while one is being read.
     pub(super) ended_meanwhile: Option<HashSet<ConnectionId>>,
+    /// Connections that the last snapshot missed.
+    pub(super) missing: HashSet<ConnectionId>,
 }
 
 impl Ledger {
@@ -125,6 +127,7 @@ impl Ledger {
             total: Tally::default(),
             irregularities: Irregularities::default(),
             ended_meanwhile: None,
+            missing: HashSet::new(),
         }
     }
 
@@ -156,9 +159,22 @@ impl Ledger {
     }
 
     fn opened(&mut self, id: ConnectionId, at: Time, opening: Opening, facts: &mut Vec<Fact>) {
-        if self.connections.contains_key(&id) {
-            self.irregularities.duplicates += 1;
-            return;
+        match self.connections.get(&id) {
+            // A snapshot came an instant before the hook: what it found is seen opening after all.
+            Some(&Connection {
+                older: true,
+                group,
+                phase,
+                ..
+            }) => {
+                self.each_tally(group, at, |tally| tally.unfind(phase));
+                self.connections.remove(&id);
+            }
+            Some(_) => {
+                self.irregularities.duplicates += 1;
+                return;
+            }
+            None => {}
         }
         self.enter(id, at, opening, false, facts);
     }
@@ -378,6 +394,19 @@ impl Ledger {
     /// All connections that were not forgotten yet, released ones included.
     pub fn connections(&self) -> impl Iterator<Item = (ConnectionId, &Connection)> {
         self.connections.iter().map(|(id, connection)| (*id, connection))
+    }
+
+    /// The phases of the connections of a group. Looks at every connection there is.
+    pub fn phases(&self, group: &GroupKey) -> Phases {
+        let mut phases = Phases::default();
+        for connection in self
+            .connections
+            .values()
+            .filter(|connection| connection.group == *group)
+        {
+            phases.add(connection.phase);
+        }
+        phases
     }
 
     /// The groups.

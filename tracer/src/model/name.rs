@@ -20,13 +20,20 @@ impl Comm {
     }
 }
 
-impl From<&str> for Comm {
-    fn from(name: &str) -> Self {
+impl From<&[u8]> for Comm {
+    /// Cut to what the kernel keeps.
+    fn from(name: &[u8]) -> Self {
         let mut padded = [0; COMM_LEN];
-        for (to, from) in padded.iter_mut().zip(name.bytes().take(COMM_LEN - 1)) {
-            *to = from;
+        for (to, from) in padded.iter_mut().zip(name.iter().take(COMM_LEN - 1)) {
+            *to = *from;
         }
         Self(padded)
+    }
+}
+
+impl From<&str> for Comm {
+    fn from(name: &str) -> Self {
+        Self::from(name.as_bytes())
     }
 }
 

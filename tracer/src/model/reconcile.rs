@@ -3,7 +3,7 @@
 //! The snapshot is the truth about descriptors, the events are the truth about time: what an event told is never
 //! overwritten, what it failed to tell is made good.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{
     connection::{Connection, ConnectionId, Direction, Phase, ProcessId},
@@ -17,10 +17,12 @@ impl Ledger {
     /// To be called before a snapshot is read: from here on the ends of connections are remembered, for a row that was
     /// written before its connection ended must not bring it back.
     pub fn begin_snapshot(&mut self) {
-        self.ended_meanwhile = Some(std::collections::HashSet::new());
+        self.ended_meanwhile = Some(HashSet::new());
     }
 
-    /// Enters a snapshot. All events that were submitted before it was complete must have been applied.
+    /// Enters a snapshot. A connection that no descriptor holds ends when the next snapshot misses it, too: a descriptor
+    /// goes first and the socket an instant later (`fput` in `fs/file_table.c` leaves the rest to the return from the
+    /// system call), and one may be on its way between two processes. All events that were submitted before it was complete must have been applied.
     ///
     /// `admits` says whether a connection of this direction and service port is watched: of what was open before the
     /// tracer came, the kernel side does not know.
@@ -38,20 +40,24 @@ impl Ledger {
         for row in &snapshot.held {
             held.entry(row.id).or_insert(row);
         }
-        let missing: Vec<ConnectionId> = self
+        let missing: HashSet<ConnectionId> = self
             .connections()
             .filter(|(id, connection)| {
-                // What kernel threads hold has no descriptor.
-                let is_held =
-                    connection.phase != Phase::Released && connection.group.process != ProcessId::KERNEL;
-                is_held && connection.phase_since < snapshot.began && !held.contains_key(id)
+                // What kernel threads hold has no descriptor; what failed is no connection.
+                let needs_descriptor = connection.phase.is_held() || connection.phase == Phase::Connecting;
+                needs_descriptor
+                    && connection.group.process != ProcessId::KERNEL
+                    && connection.phase_since < snapshot.began
+                    && !held.contains_key(id)
             })
             .map(|(id, _)| id)
             .collect();
-        for id in missing {
+        for id in missing.intersection(&std::mem::take(&mut self.missing)) {
             reconciled.ended += 1;
-            self.end_unheld(id, now, facts);
+            self.end_unheld(*id, now, facts);
         }
+        self.missing = missing.into_iter().filter(|id| self.knows(*id)).collect();
+        reconciled.missing = self.missing.len() as u64;
         let directions = snapshot.directions();
         for (id, row) in held {
             if self.knows(id) {

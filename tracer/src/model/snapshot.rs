@@ -66,8 +66,10 @@ pub struct Reconciled {
     pub confirmed: u64,
     /// Connections that the ledger did not know.
     pub added: u64,
-    /// Connections that the ledger held open and no descriptor does.
+    /// Connections that the ledger held open, and no descriptor in two snapshots.
     pub ended: u64,
+    /// Connections that this snapshot misses: the next one decides, and should come soon.
+    pub missing: u64,
 }
 
 /// Tells who started connections that were there before anybody watched.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sketches_ddsketch::{Config, DDSketch};
 
-use super::time::Time;
+use super::{connection::Phase, time::Time};
 
 const SLOT: Duration = Duration::from_secs(5);
 const SLOTS: usize = 12;
@@ -95,6 +95,16 @@ impl Tally {
     pub fn find(&mut self) {
         self.open += 1;
         self.older += 1;
+    }
+
+    /// What was found in this phase turns out to be a connection that is seen opening.
+    pub fn unfind(&mut self, phase: Phase) {
+        if phase.is_held() {
+            self.open = self.open.saturating_sub(1);
+            self.older = self.older.saturating_sub(1);
+        } else if phase == Phase::Connecting {
+            self.connecting = self.connecting.saturating_sub(1);
+        }
     }
 
     /// A connection closed.

@@ -5,14 +5,23 @@ use std::net::IpAddr;
 use super::sanitize;
 use crate::{
     leak::finding::Finding,
-    model::connection::{Direction, Peer, ProcessId},
+    model::connection::{Direction, Peer, Phase, ProcessId},
 };
 
 /// What the finding means.
 pub fn meaning(finding: &Finding) -> &'static str {
-    match finding.group.direction {
-        Direction::Outbound => "this process opens connections to the peer and does not close them",
-        Direction::Inbound => {
+    match (finding.phases.prevailing(), finding.group.direction) {
+        (Some(Phase::HalfClosedRemote), _) => {
+            "the peer has closed most of them, and this process does not close its end"
+        }
+        (Some(Phase::HalfClosedLocal), _) => {
+            "this process has shut most of them down, but keeps their descriptors"
+        }
+        (Some(Phase::DeadHeld), _) => {
+            "most of them are dead, reset or timed out, and this process keeps their descriptors"
+        }
+        (_, Direction::Outbound) => "this process opens connections to the peer and does not close them",
+        (_, Direction::Inbound) => {
             "the peer keeps opening connections to this process, and neither end closes them"
         }
     }
@@ -34,15 +43,25 @@ pub fn next_step(finding: &Finding) -> String {
         return "more processes than fit the tables: narrow it down with --pid or --port, or raise --max-groups"
             .to_owned();
     }
-    match group.direction {
-        Direction::Outbound => {
-            let name = sanitize::comm(&finding.comm);
+    let name = sanitize::comm(&finding.comm);
+    match (finding.phases.prevailing(), group.direction) {
+        (Some(Phase::HalfClosedRemote | Phase::HalfClosedLocal), _) => {
+            format!(
+                "look in {name} for a close that is missing, or not reached, after the end of a connection to {address} port {port}"
+            )
+        }
+        (Some(Phase::DeadHeld), _) => {
+            format!(
+                "look in {name} for an error of a connection to {address} port {port} after which it is not closed"
+            )
+        }
+        (_, Direction::Outbound) => {
             format!(
                 "look in {name} for a client or channel to {address} port {port} that is made again and again and \
                  never closed"
             )
         }
-        Direction::Inbound => {
+        (_, Direction::Inbound) => {
             format!("the cause is most likely at {address}: find what connects from there to port {port}")
         }
     }
@@ -51,6 +70,12 @@ pub fn next_step(finding: &Finding) -> String {
 /// A command that lists the connections. Only numbers and addresses go into it, nothing that another process chose.
 pub fn command(finding: &Finding) -> Option<String> {
     let group = finding.group;
+    if finding.phases.prevailing() == Some(Phase::DeadHeld)
+        && ![ProcessId::KERNEL, ProcessId::OTHER].contains(&group.process)
+    {
+        // The kernel has taken them out of the tables that ss reads; the descriptors are still there.
+        return Some(format!("ls -l /proc/{}/fd", group.process.pid));
+    }
     let peer = match group.peer {
         Peer::Address(IpAddr::V4(address)) => address.to_string(),
         // Without the brackets ss takes the last colon for a port's.

@@ -121,6 +121,7 @@ pub fn alert(finding: &Finding, confidence: Confidence, wall: Wall) -> Alert {
         comm,
         open,
         peak,
+        phases,
         evidence,
     } = finding;
     let (status, resolution) = match stage {
@@ -138,7 +139,14 @@ pub fn alert(finding: &Finding, confidence: Confidence, wall: Wall) -> Alert {
         service_port: group.service_port,
         open: *open,
         peak: *peak,
+        phases: record::Phases {
+            open: phases.open,
+            half_closed_remote: phases.half_closed_remote,
+            half_closed_local: phases.half_closed_local,
+            dead_held: phases.dead_held,
+        },
         opened: evidence.opened,
+        closed: evidence.closed,
         closed_before: evidence.closed_before,
         span_seconds: seconds(evidence.span()),
         growth_per_hour: evidence.per_hour(),
@@ -247,11 +255,21 @@ fn seconds(span: Duration) -> f64 {
     span.as_micros() as f64 / 1e6
 }
 
-/// Books from the kernel's counters and our own; see [`Books`] for the identities.
-pub fn confidence(attached: Time, books: &Books, degraded: &[String], wall: Wall) -> Confidence {
+/// What a finding is worth. `reconciled` is when the ledger was last compared with the descriptor tables, and how many
+/// events had been lost by then.
+pub fn confidence(
+    attached: Time,
+    books: &Books,
+    reconciled: Option<(Time, u64)>,
+    degraded: &[String],
+    wall: Wall,
+) -> Confidence {
+    let healed = reconciled.map_or(0, |(_, lost)| lost);
     Confidence {
         attached_since: wall.rfc3339(attached),
         lost: books.lost(),
+        lost_unhealed: books.lost().saturating_sub(healed),
+        reconciled: reconciled.map(|(at, _)| wall.rfc3339(at)),
         degraded: degraded.to_vec(),
     }
 }

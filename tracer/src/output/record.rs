@@ -80,11 +80,15 @@ pub struct Alert {
     pub open: u32,
     /// The most that were open since the alert opened.
     pub peak: u32,
-    /// Connections opened in a row without one closing.
+    /// The phases of what is open now.
+    pub phases: Phases,
+    /// Connections opened since the growth began; at first in a row without one closing.
     pub opened: u64,
-    /// Closes in the group before that row.
+    /// Closes since the growth began.
+    pub closed: u64,
+    /// Closes in the group before that.
     pub closed_before: u64,
-    /// Seconds between the first and the last of the row.
+    /// Seconds between the first and the last opening.
     pub span_seconds: f64,
     /// Growth per hour; absent if the row has no length.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -99,6 +103,19 @@ pub struct Alert {
     pub confidence: Confidence,
     /// What to do next.
     pub advice: String,
+}
+
+/// How many connections are in which phase.
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+pub struct Phases {
+    /// Open at both ends, as far as this end knows.
+    pub open: u32,
+    /// The peer closed, the process did not (`CLOSE_WAIT`).
+    pub half_closed_remote: u32,
+    /// The process shut down, and still holds the descriptor.
+    pub half_closed_local: u32,
+    /// Reset or timed out, and the process still holds the descriptor: `ss` does not show these.
+    pub dead_held: u32,
 }
 
 /// Why an alert is told.
@@ -135,8 +152,15 @@ pub struct Confidence {
     /// Since when the tracer watches, RFC 3339, UTC. What opened before is not counted.
     #[schemars(extend("format" = "date-time"))]
     pub attached_since: String,
-    /// Records lost so far, all causes; a lost close looks like a leak.
+    /// Events lost so far, all causes.
     pub lost: u64,
+    /// Of these, events lost since the ledger was last compared with the descriptor tables: a lost close looks like a
+    /// leak until then.
+    pub lost_unhealed: u64,
+    /// When that was, RFC 3339, UTC; absent if never.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "date-time"))]
+    pub reconciled: Option<String>,
     /// What the hooks do not see.
     pub degraded: Vec<String>,
 }

@@ -17,7 +17,7 @@ use super::{json::Wall, record::Confidence};
 use crate::{
     leak::finding::{Evidence, Finding, FindingId, Resolution, Stage},
     model::{
-        connection::{Direction, GroupKey, Peer, ProcessId},
+        connection::{Direction, GroupKey, Peer, Phases, ProcessId},
         name::Comm,
         time::Time,
     },
@@ -35,6 +35,8 @@ fn confidence(lost: u64, degraded: &[&str]) -> Confidence {
     Confidence {
         attached_since: wall().rfc3339(NOW.earlier(Duration::from_hours(1))),
         lost,
+        lost_unhealed: lost,
+        reconciled: None,
         degraded: degraded.iter().map(|&what| what.to_owned()).collect(),
     }
 }
@@ -60,8 +62,13 @@ fn finding(stage: Stage, direction: Direction, comm: Comm, peer: Peer) -> Findin
         comm,
         open: 37,
         peak: 40,
+        phases: Phases {
+            open: 37,
+            ..Phases::default()
+        },
         evidence: Evidence {
             opened: 37,
+            closed: 0,
             since: NOW.earlier(Duration::from_secs(361)),
             last: NOW.earlier(Duration::from_secs(1)),
             closed_before: 0,
@@ -152,8 +159,10 @@ fn any_finding() -> impl Strategy<Value = Finding> {
                 comm,
                 open,
                 peak,
+                phases: phases(open, peak),
                 evidence: Evidence {
                     opened,
+                    closed: since,
                     since: Time(since),
                     last: Time(last),
                     closed_before: before,
@@ -161,4 +170,14 @@ fn any_finding() -> impl Strategy<Value = Finding> {
             }
         },
     )
+}
+
+/// Some of each.
+fn phases(some: u32, more: u32) -> Phases {
+    Phases {
+        open: some,
+        half_closed_remote: more,
+        half_closed_local: some / 2,
+        dead_held: more / 3,
+    }
 }

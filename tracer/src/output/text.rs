@@ -46,6 +46,7 @@ fn write_finding(
         comm,
         open,
         peak,
+        phases: _,
         evidence,
     } = finding;
     let (style, headline) = match stage {
@@ -68,10 +69,14 @@ fn write_finding(
     }
     let rate = evidence
         .per_hour()
-        .map_or(String::new(), |rate| format!(", {}", span::rate(rate)));
+        .map_or(String::new(), |rate| format!(", growing by {}", span::rate(rate)));
+    let closed = match evidence.closed {
+        0 => "none".to_owned(),
+        closed => closed.to_string(),
+    };
     writeln!(
         text,
-        "  {open} open now; {} opened in a row within {}{rate}, none closed; it began {}",
+        "  {open} open now; {} opened within {}, {closed} closed{rate}; it began {}",
         evidence.opened,
         span::human(evidence.span()),
         moment(wall, now, evidence.since),
@@ -118,10 +123,12 @@ fn certainty(finding: &Finding, confidence: &Confidence) -> String {
         1 => "1 of this group closed before".to_owned(),
         closed => format!("{closed} of this group closed before"),
     };
-    let lost = match confidence.lost {
-        0 => "no event was lost".to_owned(),
-        1 => "1 event was lost, and a lost close looks like a leak".to_owned(),
-        lost => format!("{lost} events were lost, and a lost close looks like a leak"),
+    let lost = match (confidence.lost, confidence.lost_unhealed) {
+        (0, _) => "no event was lost".to_owned(),
+        (1, 0) => "1 event was lost, and made good from the descriptor tables".to_owned(),
+        (lost, 0) => format!("{lost} events were lost, and made good from the descriptor tables"),
+        (_, 1) => "1 event was lost just now, and a lost close looks like a leak".to_owned(),
+        (_, lost) => format!("{lost} events were lost just now, and a lost close looks like a leak"),
     };
     let degraded = if confidence.degraded.is_empty() {
         ""

@@ -1,6 +1,9 @@
 //! Records in, text out: decode, ledger, detector, rendering, and the books of what was lost on the way.
 
-use std::time::SystemTime;
+use std::{
+    io::Write as _,
+    time::{Duration, SystemTime},
+};
 
 use log::{debug, warn};
 use tracer_common::counter::{COUNT, Counter};
@@ -31,6 +34,9 @@ use crate::{
     },
 };
 
+/// A machine that loses events does so all the time: one warning in this time is enough.
+const WARN_EVERY: Duration = Duration::from_secs(10);
+
 /// Everything between the ring buffer and stdout.
 pub struct Pipeline {
     ledger: Ledger,
@@ -48,8 +54,16 @@ pub struct Pipeline {
     rejected: u64,
     alerts: u64,
     alerts_open: u64,
-    told_lost: u64,
-    reconciled_lost: u64,
+    /// What had been lost by the last tick.
+    lost: u64,
+    /// What had been lost at the last warning, and when another may follow.
+    lost_warned: u64,
+    next_warning: Time,
+    cells: [u64; COUNT],
+    /// When the ledger was last reconciled, and what had been lost by then.
+    reconciled: Option<(Time, u64)>,
+    /// Whether the last reconciliation missed something.
+    undecided: bool,
 }
 
 impl Pipeline {
@@ -71,8 +85,12 @@ impl Pipeline {
             rejected: 0,
             alerts: 0,
             alerts_open: 0,
-            told_lost: 0,
-            reconciled_lost: 0,
+            lost: 0,
+            lost_warned: 0,
+            next_warning: Time(0),
+            cells: [0; COUNT],
+            reconciled: None,
+            undecided: false,
         }
     }
 
@@ -89,7 +107,7 @@ impl Pipeline {
                     session.verified(),
                     &self.degraded,
                 );
-                anstream::eprint!("{first}");
+                talk(&first);
                 Ok(())
             }
             Output::Json => self.emit(
@@ -142,25 +160,50 @@ impl Pipeline {
             detector.observe(&fact);
         }
         debug!("{reconciled:?}");
-        self.reconciled_lost = self.told_lost;
+        self.reconciled = Some((now, self.lost));
+        self.undecided = reconciled.missing > 0;
     }
 
-    /// Whether something was lost since the last reconciliation.
+    /// Records that arrived.
+    pub fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// Records that the kernel side has handed over.
+    pub fn submitted(&mut self, session: &Session) -> u64 {
+        self.books(session).submitted
+    }
+
+    /// Whether records were handed over that have not arrived.
+    pub fn awaits_records(&mut self, session: &Session) -> bool {
+        self.submitted(session) > self.received
+    }
+
+    /// Whether something was lost since the last reconciliation, or that one left something to be decided.
     pub fn needs_reconciling(&self) -> bool {
-        self.told_lost > self.reconciled_lost
+        self.undecided || self.reconciled.is_some_and(|(_, lost)| self.lost > lost)
     }
 
-    /// Lets the detector look, and tells what it found.
+    /// Looks after clocks and books: what was lost until now is known afterwards.
     pub fn tick(&mut self, session: &Session, now: Time) -> anyhow::Result<()> {
         self.out.check_reader()?;
         self.wall.follow(now, SystemTime::now());
         self.ledger.tick(now);
+        let books = self.books(session);
+        self.lost = books.lost();
+        if self.lost > self.lost_warned && now >= self.next_warning {
+            warn!("{}", text::losses(&books));
+            self.lost_warned = self.lost;
+            self.next_warning = now + WARN_EVERY;
+        }
+        Ok(())
+    }
+
+    /// Lets the detector look, and tells what it found. What was lost should have been
+    /// [made good](Self::needs_reconciling) before.
+    pub fn detect(&mut self, session: &Session, now: Time) -> anyhow::Result<()> {
         self.detector.tick(now, &self.ledger, &mut self.findings);
         let books = self.books(session);
-        if books.lost() > self.told_lost {
-            warn!("{}", text::losses(&books));
-            self.told_lost = books.lost();
-        }
         for finding in std::mem::take(&mut self.findings) {
             match finding.stage {
                 Stage::Opened => {
@@ -170,7 +213,8 @@ impl Pipeline {
                 Stage::Updated => {}
                 Stage::Resolved(_) => self.alerts_open -= 1,
             }
-            let confidence = json::confidence(self.attached, &books, &self.degraded, self.wall);
+            let confidence =
+                json::confidence(self.attached, &books, self.reconciled, &self.degraded, self.wall);
             match self.output {
                 Output::Text => self
                     .out
@@ -202,13 +246,14 @@ impl Pipeline {
     /// Says what was seen in all.
     pub fn finish(&mut self, session: &Session, now: Time, reason: &str) -> anyhow::Result<()> {
         self.tick(session, now)?;
+        self.detect(session, now)?;
         let books = self.books(session);
         let watched = now.since(self.attached);
         match self.output {
             Output::Text => {
                 let alerts = (self.alerts, self.alerts_open);
                 let summary = text::summary(reason, watched.as_secs(), self.ledger.total(), alerts, &books);
-                anstream::eprint!("{summary}");
+                talk(&summary);
                 Ok(())
             }
             Output::Json => {
@@ -236,11 +281,19 @@ impl Pipeline {
         self.out.write(&json::line(self.wall, now, body))
     }
 
-    fn books(&self, session: &Session) -> Books {
-        let cells = session.counters().unwrap_or_else(|error| {
-            warn!("the loss counters cannot be read: {error}");
-            [0; COUNT]
-        });
+    fn books(&mut self, session: &Session) -> Books {
+        match session.counters() {
+            Ok(cells) => self.cells = cells,
+            // The last good reading stands; that it is not the newest goes into every finding.
+            Err(error) => {
+                let what = "the loss counters cannot be read, so losses may be more than told";
+                if !self.degraded.iter().any(|known| known.starts_with(what)) {
+                    warn!("{what}: {error}");
+                    self.degraded.push(format!("{what} ({error})"));
+                }
+            }
+        }
+        let cells = self.cells;
         let irregular = self.ledger.irregularities();
         Books {
             // The self-test took its own records out before they got here.
@@ -261,4 +314,9 @@ impl Pipeline {
             duplicates: irregular.duplicates,
         }
     }
+}
+
+/// Says something on stderr. Nobody may be listening, or the disk behind it may be full: that is no reason to stop.
+fn talk(text: &str) {
+    let _: std::io::Result<()> = anstream::stderr().write_all(text.as_bytes());
 }

@@ -4,13 +4,21 @@ use std::{
     fs::File,
     io::{self, Write},
     os::fd::AsFd as _,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use anstream::{AutoStream, ColorChoice};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    io::Errno,
+};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use thiserror::Error;
 
-/// The reader of stdout went away: the quiet end of a pipeline, not a fault.
+/// The reader of stdout went away, or stands still while we are told to stop: the quiet end of a pipeline, not a fault.
 #[derive(Debug, Error)]
 #[error("stdout was closed")]
 pub struct Closed;
@@ -19,6 +27,8 @@ pub struct Closed;
 pub struct Stdout {
     file: File,
     colour: ColorChoice,
+    /// Set by the signals that end the tracer.
+    stop: Arc<AtomicBool>,
 }
 
 impl Stdout {
@@ -32,7 +42,11 @@ impl Stdout {
         let colour = AutoStream::choice(&stdout);
         // A duplicate of descriptor 1, which bypasses the standard library's line buffer.
         let file = File::from(stdout.as_fd().try_clone_to_owned()?);
-        Ok(Self { file, colour })
+        let stop = Arc::new(AtomicBool::new(false));
+        for signal in [SIGHUP, SIGINT, SIGTERM] {
+            signal_hook::flag::register(signal, Arc::clone(&stop))?;
+        }
+        Ok(Self { file, colour, stop })
     }
 
     /// Writes `text`, which is one or several whole lines.
@@ -45,9 +59,19 @@ impl Stdout {
         AutoStream::new(&mut bytes, self.colour).write_all(text.as_bytes())?;
         let mut written = 0;
         while let Some(rest) = bytes.get(written..).filter(|rest| !rest.is_empty()) {
+            if !self.wait_until_writable() {
+                self.take_back(written);
+                return Err(Closed.into());
+            }
+            // So much fits where poll says that something fits (`PIPE_BUF`, pipe(7)).
+            let rest = rest.get(..4096).unwrap_or(rest);
             match self.file.write(rest) {
                 Ok(count) if count > 0 => written += count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock
+                    ) => {}
                 failed => {
                     self.take_back(written);
                     let error = failed.err().unwrap_or_else(|| io::ErrorKind::WriteZero.into());
@@ -59,6 +83,24 @@ impl Stdout {
             }
         }
         Ok(())
+    }
+
+    /// Waits for a reader that is slow, or stands still; false if told to stop meanwhile, for a write that blocks
+    /// would be deaf to signals.
+    fn wait_until_writable(&self) -> bool {
+        const LISTEN_EVERY: Timespec = Timespec {
+            tv_sec: 0,
+            tv_nsec: 200_000_000,
+        };
+        loop {
+            let mut stdout = [PollFd::new(&self.file, PollFlags::OUT)];
+            match poll(&mut stdout, Some(&LISTEN_EVERY)) {
+                Ok(0) | Err(Errno::INTR) if self.stop.load(Ordering::Relaxed) => return false,
+                Ok(0) | Err(Errno::INTR) => {}
+                // Writable, or in an error that the write will name.
+                Ok(_) | Err(_) => return true,
+            }
+        }
     }
 
     /// Notices that nobody reads any more, without having anything to write.

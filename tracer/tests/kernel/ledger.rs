@@ -49,8 +49,8 @@ impl Ledger {
             "peers do not add up: {table:?}"
         );
         ensure!(
-            table.total.opened == table.total.closed + table.total.open,
-            "opened is not closed and open: {table:?}"
+            table.total.opened + table.total.older == table.total.closed + table.total.open,
+            "opened and older are not closed and open: {table:?}"
         );
         Ok(ledger)
     }
@@ -109,6 +109,16 @@ pub fn counts(opened: usize, closed: usize) -> Counts {
     }
 }
 
+/// So many were open before the tracer came, and so many of them closed since.
+pub fn older(older: usize, closed: usize) -> Counts {
+    Counts {
+        open: (older - closed) as u64,
+        older: older as u64,
+        closed: closed as u64,
+        ..Counts::default()
+    }
+}
+
 /// So many attempts failed.
 pub fn failed(failed: usize) -> Counts {
     Counts {
@@ -121,6 +131,7 @@ fn add(sum: &mut Counts, more: Counts) {
     sum.open += more.open;
     sum.connecting += more.connecting;
     sum.opened += more.opened;
+    sum.older += more.older;
     sum.closed += more.closed;
     sum.failed += more.failed;
 }
@@ -150,12 +161,13 @@ impl fmt::Display for Counts {
             open,
             connecting,
             opened,
+            older,
             closed,
             failed,
         } = self;
         write!(
             f,
-            "{open} open, {opened} opened, {closed} closed, {failed} failed, {connecting} connecting"
+            "{open} open, {older} older, {opened} opened, {closed} closed, {failed} failed, {connecting} connecting"
         )
     }
 }

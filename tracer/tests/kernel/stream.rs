@@ -85,6 +85,7 @@ pub struct Counts {
     pub open: u64,
     pub connecting: u64,
     pub opened: u64,
+    pub older: u64,
     pub closed: u64,
     pub failed: u64,
 }

@@ -3,7 +3,7 @@
 use std::{
     ffi::OsStr,
     process::{Child, Command, ExitStatus, Stdio},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, bail, ensure};
@@ -135,6 +135,15 @@ impl Tracer {
                 "{what}: the tracer says\n{ledger}but the truth is\n{truth}"
             );
         }
+    }
+
+    /// Lets so much time pass, reading what is said.
+    pub fn wait(&mut self, span: Duration) -> anyhow::Result<()> {
+        let end = Instant::now() + span;
+        while Instant::now() < end {
+            self.next_ledger(end + PATIENCE)?;
+        }
+        Ok(())
     }
 
     /// The next table.

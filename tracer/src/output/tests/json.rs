@@ -64,6 +64,8 @@ fn an_alert_says_everything() {
         "service_port": 9090,
         "open": 37,
         "peak": 40,
+        "phases": {"open": 37, "half_closed_remote": 0, "half_closed_local": 0, "dead_held": 0},
+        "closed": 0,
         "opened": 37,
         "closed_before": 0,
         "span_seconds": 360.0,
@@ -72,6 +74,7 @@ fn an_alert_says_everything() {
         "confidence": {
             "attached_since": "2026-03-01T13:03:09.250Z",
             "lost": 2,
+            "lost_unhealed": 2,
             "degraded": ["late closes"],
         },
         "advice": "look in controller for a client or channel to 10.0.0.7 port 9090 that is made again and again and \

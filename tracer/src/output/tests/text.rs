@@ -4,12 +4,16 @@ use super::{HOSTILE, NOW, any_comm, any_finding, comm, confidence, finding, is_h
 use crate::{
     leak::finding::{Finding, Resolution, Stage},
     model::{
-        connection::{Direction, Peer, ProcessId},
+        connection::{Direction, Peer, Phases, ProcessId},
         name::Comm,
         tally::Tally,
         time::Time,
     },
-    output::{advice, record::Books, text},
+    output::{
+        advice,
+        record::{Books, Confidence},
+        text,
+    },
 };
 
 fn shown(finding: &Finding) -> String {
@@ -28,7 +32,7 @@ fn a_new_outbound_leak() {
         shown(&finding),
         "\
 14:03:09Z LEAK SUSPECTED leak-1: controller[4711] -> 10.0.0.7:9090
-  37 open now; 37 opened in a row within 6m, 360 per hour, none closed; it began 13:57:08Z, 6m 1s ago
+  37 open now; 37 opened within 6m, none closed, growing by 360 per hour; it began 13:57:08Z, 6m 1s ago
   means:  this process opens connections to the peer and does not close them
   next:   look in controller for a client or channel to 10.0.0.7 port 9090 that is made again and again and never closed
   list:   ss -tnp 'dst 10.0.0.7 and dport = 9090'
@@ -52,11 +56,11 @@ fn a_growing_inbound_leak_with_losses() {
         plain(&text::finding(&finding, &confidence, wall(), NOW)),
         "\
 14:03:09Z LEAK GOES ON leak-1: grpc-server[4711]:9090 <- fd00::9
-  74 open now; 37 opened in a row within 6m, 360 per hour, none closed; it began 13:57:08Z, 6m 1s ago
+  74 open now; 37 opened within 6m, none closed, growing by 360 per hour; it began 13:57:08Z, 6m 1s ago
   means:  the peer keeps opening connections to this process, and neither end closes them
   next:   the cause is most likely at fd00::9: find what connects from there to port 9090
   list:   ss -tnp 'dst [fd00::9] and sport = 9090'
-  sure?   suspected only, a connection pool that is filling looks the same; 3 of this group closed before; 2 events were lost, and a lost close looks like a leak; tracing is degraded, `tracer doctor` says how
+  sure?   suspected only, a connection pool that is filling looks the same; 3 of this group closed before; 2 events were lost just now, and a lost close looks like a leak; tracing is degraded, `tracer doctor` says how
 "
     );
 }
@@ -124,7 +128,7 @@ fn what_has_no_name_or_address_of_its_own() {
 fn a_row_without_length_has_no_rate() {
     let mut finding = finding(Stage::Opened, Direction::Outbound, comm(b"sh"), peer("10.0.0.7"));
     finding.evidence.last = finding.evidence.since;
-    assert!(shown(&finding).contains("37 opened in a row within 0ms, none closed;"));
+    assert!(shown(&finding).contains("37 opened within 0ms, none closed;"));
 }
 
 #[test]
@@ -232,5 +236,82 @@ proptest! {
     fn no_name_harms_a_terminal(comm in any_comm(), pid in 1..u32::MAX) {
         let process = text::process(ProcessId { pid, start: Time(1) }, comm);
         prop_assert!(process.chars().all(is_harmless), "{:?}", process);
+    }
+}
+
+#[test]
+fn losses_that_were_made_good_are_told_from_fresh_ones() {
+    let told = |lost, lost_unhealed| {
+        let finding = finding(Stage::Opened, Direction::Outbound, comm(b"sh"), peer("10.0.0.7"));
+        let confidence = Confidence {
+            lost,
+            lost_unhealed,
+            ..confidence(0, &[])
+        };
+        let text = plain(&text::finding(&finding, &confidence, wall(), NOW));
+        text.trim_end().rsplit("; ").next().unwrap().to_owned()
+    };
+    assert_eq!(told(0, 0), "no event was lost");
+    assert_eq!(
+        told(7, 0),
+        "7 events were lost, and made good from the descriptor tables"
+    );
+    assert_eq!(
+        told(7, 1),
+        "1 event was lost just now, and a lost close looks like a leak"
+    );
+}
+
+#[test]
+fn who_is_to_blame_follows_from_the_phases() {
+    let told = |direction, phases| {
+        let finding = Finding {
+            phases,
+            ..finding(Stage::Opened, direction, comm(b"server"), peer("10.0.0.7"))
+        };
+        let text = shown(&finding);
+        let part = |name: &str| {
+            text.split(name)
+                .nth(1)
+                .unwrap()
+                .lines()
+                .next()
+                .unwrap()
+                .trim()
+                .to_owned()
+        };
+        (part("means:"), part("next:"), part("list:"))
+    };
+    let closed_by_peer = Phases {
+        open: 10,
+        half_closed_remote: 27,
+        ..Phases::default()
+    };
+    assert_eq!(
+        told(Direction::Inbound, closed_by_peer),
+        (
+            "the peer has closed most of them, and this process does not close its end".to_owned(),
+            "look in server for a close that is missing, or not reached, after the end of a connection to 10.0.0.7 port \
+             9090"
+                .to_owned(),
+            "ss -tnp 'dst 10.0.0.7 and sport = 9090'".to_owned()
+        )
+    );
+    let dead = Phases {
+        open: 10,
+        dead_held: 27,
+        ..Phases::default()
+    };
+    for direction in [Direction::Inbound, Direction::Outbound] {
+        let (means, next, list) = told(direction, dead);
+        assert!(
+            means.starts_with("most of them are dead, reset or timed out"),
+            "{means}"
+        );
+        assert!(
+            next.starts_with("look in server for an error of a connection to 10.0.0.7 port 9090"),
+            "{next}"
+        );
+        assert_eq!(list, "ls -l /proc/4711/fd", "ss does not show them");
     }
 }

@@ -1,6 +1,9 @@
 //! What does not fit is counted, and what did fit stays right.
 
-use std::{net::Ipv4Addr, time::Instant};
+use std::{
+    net::Ipv4Addr,
+    time::{Duration, Instant},
+};
 
 use anyhow::ensure;
 use rustix::process::Signal;
@@ -23,7 +26,8 @@ pub fn max_connections(context: &Context) -> anyhow::Result<()> {
     let mut client = Puppet::start("tt-client")?;
     let listener = server.listen(loopback(1))?;
     let room = ROOM.to_string();
-    let mut tracer = Tracer::start_with(context, &[listener.port()], ["--max-connections", &room])?;
+    let arguments = ["--max-connections", &room, "--reconcile", "1h"];
+    let mut tracer = Tracer::start_with(context, &[listener.port()], arguments)?;
 
     // In small steps, so that both ends get half of the room.
     let (mut connected, mut accepted) = (Vec::new(), Vec::new());
@@ -40,6 +44,10 @@ pub fn max_connections(context: &Context) -> anyhow::Result<()> {
     let drained = truth(counts(ROOM / 2, ROOM / 2), counts(ROOM / 2, ROOM / 2));
     let again = truth(counts(ROOM / 2 + 4, ROOM / 2), counts(ROOM / 2 + 4, ROOM / 2));
     tracer.expect("full", &full)?;
+    // The loss is followed by a reconciliation within a second. Let it pass: one that came while the connections close
+    // would find room for some that were not tracked, which is right but not to be foretold.
+    tracer.wait(Duration::from_secs(2))?;
+    tracer.expect("still full", &full)?;
     client.close(&connected)?;
     server.close(&accepted)?;
     tracer.expect("drained", &drained)?;

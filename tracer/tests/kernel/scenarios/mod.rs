@@ -13,6 +13,8 @@ mod logs;
 mod names;
 mod namespaces;
 mod several;
+mod snapshots;
+mod unusual;
 
 use crate::harness::Scenario;
 
@@ -27,9 +29,12 @@ pub const ALL: &[(&str, Scenario)] = &[
     ("reset_before_accept", held::reset_before_accept),
     ("shutdown_is_not_close", held::shutdown_is_not_close),
     ("reconnect", held::reconnect),
+    ("self_connect", unusual::self_connect),
+    ("moved_out_of_sight", unusual::moved_out_of_sight),
     ("inherited", held::inherited),
     ("filters", filters::filters),
     ("namespaces", namespaces::namespaces),
+    ("older", snapshots::older),
     ("two_tracers", several::two_tracers),
     ("killed", several::killed),
     ("acceptors_blocked_before", acceptors::blocked_before),

@@ -1,0 +1,56 @@
+//! What the events cannot tell, a snapshot does.
+
+use std::net::Ipv6Addr;
+
+use anyhow::ensure;
+
+use crate::{
+    context::Context,
+    ledger::{Ledger, counts, older as of_before},
+    puppet::{Puppet, loopback},
+    stream::Direction::{Inbound, Outbound},
+    tracer_process::Tracer,
+};
+
+/// Connections that were open before the tracer came: all in the first table, none twice, and their closes are seen.
+pub fn older(context: &Context) -> anyhow::Result<()> {
+    const BEFORE: usize = 100;
+    const SIXTH: usize = 20;
+    let mut server = Puppet::start("tt-server")?;
+    let mut client = Puppet::start("tt-client")?;
+    let listener = server.listen(Ipv6Addr::UNSPECIFIED)?;
+    let (port, v4, v6) = (listener.port(), loopback(1), Ipv6Addr::LOCALHOST);
+    let mut connected = client.connect(listener.at(v4), BEFORE)?;
+    let mut accepted = server.accept(listener, BEFORE)?;
+    let sixth = client.connect(listener.at(v6), SIXTH)?;
+    let of_sixth = server.accept(listener, SIXTH)?;
+
+    let mut tracer = Tracer::start(context, &[port])?;
+    let truth = |fourth, sixth| {
+        Ledger::default()
+            .both(&client, Outbound, v4, port, fourth)
+            .both(&server, Inbound, v4, port, fourth)
+            .both(&client, Outbound, v6, port, sixth)
+            .both(&server, Inbound, v6, port, sixth)
+    };
+    let found = truth(of_before(BEFORE, 0), of_before(SIXTH, 0));
+    let half = truth(of_before(BEFORE, BEFORE / 2), of_before(SIXTH, SIXTH));
+    let first = tracer.next_ledger(std::time::Instant::now() + crate::lines::PATIENCE)?;
+    ensure!(first == found, "the first table:\n{first}instead of\n{found}");
+    client.close(&connected.split_off(BEFORE / 2))?;
+    server.close(&accepted.split_off(BEFORE / 2))?;
+    client.close(&sixth)?;
+    server.close(&of_sixth)?;
+    tracer.expect("half closed", &half)?;
+
+    // New ones are told from old ones.
+    client.connect(listener.at(v4), 3)?;
+    server.accept(listener, 3)?;
+    let more =
+        half.both(&client, Outbound, v4, port, counts(3, 0))
+            .both(&server, Inbound, v4, port, counts(3, 0));
+    tracer.expect("three more", &more)?;
+    let last = tracer.stop()?;
+    ensure!(last.summary.books.unknown_closes == 0, "{:?}", last.summary.books);
+    last.expect("at the end", &more)
+}
