@@ -29,9 +29,6 @@ fuzz_target!(|data: &[u8]| {
         ledger.begin_snapshot();
         ledger.reconcile(&snapshot, Time(u64::MAX), |_, _| true, &mut facts);
         let total = ledger.total();
-        assert_eq!(
-            total.opened + total.older,
-            u64::from(total.open) + total.closed
-        );
+        assert_eq!(total.opened + total.older, u64::from(total.open) + total.closed);
     }
 });
