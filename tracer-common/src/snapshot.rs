@@ -52,4 +52,7 @@ pub struct HeldRow {
     pub comm: [u8; COMM_LEN],
 }
 
-const _: () = assert!(size_of::<HeldRow>() == 136);
+/// Length of a row in bytes.
+pub const ROW_BYTES: u32 = 136;
+
+const _: () = assert!(size_of::<HeldRow>() == ROW_BYTES as usize);

@@ -7,7 +7,7 @@ use aya_ebpf::{
     helpers::{bpf_jiffies64, bpf_ktime_get_boot_ns, bpf_seq_write, bpf_sock_from_file},
 };
 use tracer_common::{
-    snapshot::HeldRow,
+    snapshot::{HeldRow, ROW_BYTES},
     socket::{IPPROTO_TCP, SockRecord, stage, tcp},
 };
 
@@ -119,10 +119,9 @@ fn held(meta: KernelPtr, task: KernelPtr, fd: u64, file: KernelPtr) -> Option<()
         set!(last_received, Probed::load::<u32>(base, &OFF_LAST_RECEIVED)?);
     }
     let seq: KernelPtr = Trusted::load(meta, &OFF_ITER_SEQ)?;
-    let size = size_of::<HeldRow>() as u32;
     // SAFETY: the row is initialised and as long as said. If the file's buffer is full the kernel calls again
     // (`bpf_seq_read`, kernel/bpf/bpf_iter.c).
-    let _: i64 = unsafe { bpf_seq_write(seq.cast_mut().cast(), row.cast_const().cast(), size) };
+    let _: i64 = unsafe { bpf_seq_write(seq.cast_mut().cast(), row.cast_const().cast(), ROW_BYTES) };
     Some(())
 }
 

@@ -1,4 +1,4 @@
-//! Model values as [`record`](super::record)s, and records as lines.
+//! Model values as [`record`]s, and records as lines.
 
 use std::{
     fmt::Write as _,

@@ -1,4 +1,4 @@
-//! The stream for people. Every string from outside goes through [`sanitize`](super::sanitize).
+//! The stream for people. Every string from outside goes through [`sanitize`].
 
 use std::fmt::Write as _;
 
