@@ -5,7 +5,7 @@ use aya::{
     Ebpf,
     maps::{Map, MapData, PerCpuArray, RingBuf},
 };
-use log::{debug, info};
+use log::info;
 use thiserror::Error;
 use tracer_common::{
     counter::{COUNT, Counter},
@@ -19,7 +19,7 @@ use super::{
     misses,
     object::{self, KernelTypes, ObjectError, Sizes},
     plan::{Backend, programs},
-    selftest,
+    selftest::{self, Verdict},
     snapshot::{SnapshotError, Snapshots},
 };
 use crate::model::{snapshot::Snapshot, time::Time};
@@ -70,7 +70,7 @@ pub struct Session {
     counters: PerCpuArray<MapData, [u64; COUNT]>,
     coverage: Coverage,
     links: Links,
-    verified: Option<bool>,
+    verdict: Verdict,
     own_records: u64,
     snapshots: Result<Snapshots, SnapshotError>,
 }
@@ -122,12 +122,9 @@ impl Session {
         let counters =
             PerCpuArray::try_from(taken(&mut ebpf, map::COUNTERS)?).map_err(ObjectError::Filter)?;
         let tested = selftest::run(&mut ring, &coverage);
-        match &tested.verdict {
-            selftest::Verdict::Wrong(what) => return Ok(Err(format!("self-test failed: {what}"))),
-            selftest::Verdict::NotRun(why) => info!("self-test not run: {why}"),
-            selftest::Verdict::Right => debug!("self-test passed"),
+        if let Verdict::Wrong(what) = &tested.verdict {
+            return Ok(Err(format!("self-test failed: {what}")));
         }
-        let verified = (tested.verdict == selftest::Verdict::Right).then_some(true);
         let snapshots = Snapshots::new(&mut ebpf, types.btf());
         let session = Self {
             snapshots,
@@ -135,8 +132,8 @@ impl Session {
             counters,
             coverage,
             links,
-            verified,
             own_records: tested.own,
+            verdict: tested.verdict,
         };
         Ok(Ok(Started {
             session,
@@ -150,9 +147,17 @@ impl Session {
         &self.coverage
     }
 
+    /// Why the self-test could not run; `None` if it did.
+    pub fn untested(&self) -> Option<&str> {
+        match &self.verdict {
+            Verdict::NotRun(why) => Some(why),
+            Verdict::Right | Verdict::Wrong(_) => None,
+        }
+    }
+
     /// `Some(true)` if the self-test confirmed the hooks, `None` if it could not run.
     pub fn verified(&self) -> Option<bool> {
-        self.verified
+        (self.verdict == Verdict::Right).then_some(true)
     }
 
     /// What the session does not see, one sentence each.

@@ -3,7 +3,7 @@
 //! It finds leaks that close nothing, within seconds. It cannot tell a pool that is warming up from a leak, and it
 //! misses leaks beside connections that do close: `docs/limitations.md`.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     Detector,
@@ -63,7 +63,8 @@ struct Alert {
 /// The rule and its memory: one small record per group that opened something.
 pub struct GrowthRule {
     parameters: GrowthParameters,
-    watched: HashMap<GroupKey, Watch>,
+    /// In an order, so that the same events give the same findings.
+    watched: BTreeMap<GroupKey, Watch>,
     next: u64,
 }
 
@@ -72,7 +73,7 @@ impl GrowthRule {
     pub fn new(parameters: GrowthParameters) -> Self {
         Self {
             parameters,
-            watched: HashMap::new(),
+            watched: BTreeMap::new(),
             next: 1,
         }
     }
@@ -167,7 +168,7 @@ impl Detector for GrowthRule {
             }
             true
         });
-        // The table has no order; people and tests want one.
+        // New ones last.
         news.sort_unstable_by_key(|finding| finding.id);
         findings.append(&mut news);
     }

@@ -139,11 +139,10 @@ fn certainty(finding: &Finding, confidence: &Confidence) -> String {
 }
 
 /// The first lines: what is watched, with which hooks, and what they do not see.
-pub fn started(watched: &str, backend: &str, verified: Option<bool>, degraded: &[String]) -> String {
-    let tested = if verified == Some(true) {
-        "self-test passed"
-    } else {
-        "self-test could not run"
+pub fn started(watched: &str, backend: &str, untested: Option<&str>, degraded: &[String]) -> String {
+    let tested = match untested {
+        None => "self-test passed".to_owned(),
+        Some(why) => format!("self-test could not run: {why}"),
     };
     let mut text = format!("watching {watched} with the {backend} backend, {tested}\n");
     for what in degraded {

@@ -104,7 +104,7 @@ impl Pipeline {
                 let first = text::started(
                     &self.filter.to_string(),
                     backend,
-                    session.verified(),
+                    session.untested(),
                     &self.degraded,
                 );
                 talk(&first);

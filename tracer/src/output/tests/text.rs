@@ -197,12 +197,18 @@ fn the_summary_sums_up() {
 #[test]
 fn the_first_lines_say_what_is_watched_and_what_is_not_seen() {
     assert_eq!(
-        text::started("port 9090", "fentry", Some(true), &[]),
+        text::started("port 9090", "fentry", None, &[]),
         "watching port 9090 with the fentry backend, self-test passed\n"
     );
     assert_eq!(
-        text::started("all connections", "tracepoint", None, &["no accepts".to_owned()]),
-        "watching all connections with the tracepoint backend, self-test could not run\ndegraded: no accepts\n"
+        text::started(
+            "all connections",
+            "tracepoint",
+            Some("no loopback"),
+            &["no accepts".to_owned()]
+        ),
+        "watching all connections with the tracepoint backend, self-test could not run: no loopback\n\
+         degraded: no accepts\n"
     );
 }
 
