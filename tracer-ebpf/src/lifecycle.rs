@@ -1,6 +1,10 @@
 //! What each hook does, whatever its type: the shells in `hooks/` pick the access mode and call here.
 
-use aya_ebpf::{EbpfContext, bindings::BPF_EXIST, helpers::bpf_ktime_get_boot_ns};
+use aya_ebpf::{
+    EbpfContext,
+    bindings::{BPF_EXIST, BPF_NOEXIST},
+    helpers::bpf_ktime_get_boot_ns,
+};
 use aya_log_ebpf::{debug, warn};
 use tracer_common::{
     counter::Counter,
@@ -99,7 +103,23 @@ fn track<A: Access>(
 ) -> Option<u64> {
     let key = sock.key();
     // Before the filters: whatever this socket was, it is that no more.
-    let found = end_predecessor(ctx, key);
+    let is_over = end_predecessor(ctx, key);
+    let id = enter(ctx, key, sock, direction, service_port);
+    if id.is_none() && is_over {
+        let _: Result<(), i32> = SOCKS.remove(key);
+    }
+    id
+}
+
+/// The same. The record of a predecessor is replaced, not removed and entered anew.
+#[inline(always)]
+fn enter<A: Access>(
+    ctx: &impl EbpfContext,
+    key: u64,
+    sock: Sock<A>,
+    direction: u8,
+    service_port: Option<u16>,
+) -> Option<u64> {
     let tgid = Task::current_tgid();
     // A port that cannot be read passes as 0 and fails, counted, in `fill`.
     if !admit::direction_and_port(tgid, direction, service_port.unwrap_or(0)) {
@@ -109,7 +129,7 @@ fn track<A: Access>(
         return None;
     }
     let mut pending = Pending::<Opened>::reserve()?;
-    let id = if found == 0 { next_id() } else { found };
+    let mut id = next_id();
     // SAFETY: the entry is exclusively ours, aligned to 8 bytes, and as long as a record.
     if unsafe { fill(pending.record(), sock, id, tgid, direction) }.is_none() {
         pending.lose(Counter::Unreadable);
@@ -119,23 +139,29 @@ fn track<A: Access>(
         );
         return None;
     }
-    if SOCKS
-        .insert(
-            key,
-            SockRecord {
-                id,
-                stage: stage::HELD,
-            },
-            0,
-        )
-        .is_err()
-    {
-        pending.lose(Counter::MapFull);
-        warn!(
-            ctx,
-            "the socket table is full: a connection of process {} is not tracked", tgid
-        );
-        return None;
+    let record = SockRecord {
+        id,
+        stage: stage::HELD,
+    };
+    if SOCKS.insert(key, record, u64::from(BPF_NOEXIST)).is_err() {
+        // SAFETY: the value is only replaced as a whole by these programs, and copied here.
+        let Some(&there) = (unsafe { SOCKS.get(key) }) else {
+            pending.lose(Counter::MapFull);
+            warn!(
+                ctx,
+                "the socket table is full: a connection of process {} is not tracked", tgid
+            );
+            return None;
+        };
+        if there.stage == stage::FOUND {
+            // A snapshot came an instant before: it is this connection, and has told its id.
+            id = there.id;
+            // SAFETY: the record is live and exclusively ours.
+            let told = unsafe { &raw mut (*pending.record()).id };
+            // SAFETY: as above.
+            unsafe { told.write(id) };
+        }
+        set_stage(key, SockRecord { id, ..record });
     }
     pending.submit();
     debug!(ctx, "connection {} opened by process {}", id, tgid);
@@ -194,17 +220,15 @@ unsafe fn fill<A: Access>(
 
 /// A record under the key of a socket that is just opening is over: either the same socket connects again
 /// (`tcp_disconnect` runs no close, `net/ipv4/tcp.c`), or its memory was reused and the end went unseen. Only where a
-/// snapshot came an instant before the hook is it the same connection; then its id is given back, else 0. (Not an
-/// `Option`: the compiler copies the payload of `None` around, which the verifier calls reading an unset register.)
+/// snapshot came an instant before the hook is it this very connection. Says whether it is over.
 #[inline(always)]
-fn end_predecessor(ctx: &impl EbpfContext, key: u64) -> u64 {
+fn end_predecessor(ctx: &impl EbpfContext, key: u64) -> bool {
     // SAFETY: the value is only replaced as a whole by these programs, and copied here.
     let Some(&record) = (unsafe { SOCKS.get(key) }) else {
-        return 0;
+        return false;
     };
-    let _: Result<(), i32> = SOCKS.remove(key);
     let cause = match record.stage {
-        stage::FOUND => return record.id,
+        stage::FOUND => return false,
         stage::DEAD => cause::RECONNECTED,
         _ => {
             count(Counter::Unobserved);
@@ -216,7 +240,7 @@ fn end_predecessor(ctx: &impl EbpfContext, key: u64) -> u64 {
         cause,
         ..change(record.id, kind::ENDED)
     });
-    0
+    true
 }
 
 /// The TCP state of a socket changed. Often in softirq: says nothing about any process.

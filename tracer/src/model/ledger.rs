@@ -96,7 +96,7 @@ struct EarlyClose {
 
 /// The books.
 pub struct Ledger {
-    limits: Limits,
+    pub(super) limits: Limits,
     connections: HashMap<ConnectionId, Connection>,
     groups: Table<GroupKey, Group>,
     processes: Table<ProcessId, Aggregate>,
@@ -108,6 +108,8 @@ pub struct Ledger {
     irregularities: Irregularities,
     /// Connections that ended since a snapshot began, while one is being read.
     pub(super) ended_meanwhile: Option<HashSet<ConnectionId>>,
+    /// Connections that a snapshot found and no filter lets in: the kernel side follows them all the same.
+    pub(super) unwatched: HashSet<ConnectionId>,
     /// Connections that the last snapshot missed.
     pub(super) missing: HashSet<ConnectionId>,
 }
@@ -128,12 +130,26 @@ impl Ledger {
             irregularities: Irregularities::default(),
             ended_meanwhile: None,
             missing: HashSet::new(),
+            unwatched: HashSet::new(),
         }
     }
 
     /// Enters an event, and appends to `facts` what a detector wants to know. Any order, any repetition and any
     /// gap is survived.
     pub fn apply(&mut self, event: &Event, facts: &mut Vec<Fact>) {
+        if self.unwatched.contains(&event.id) {
+            match event.kind {
+                EventKind::State(_) | EventKind::Released { .. } => return,
+                EventKind::Ended(_) => {
+                    self.unwatched.remove(&event.id);
+                    return;
+                }
+                // A hook that came an instant later knows better.
+                EventKind::Opened(_) => {
+                    self.unwatched.remove(&event.id);
+                }
+            }
+        }
         match event.kind {
             EventKind::Opened(opening) => self.opened(event.id, event.at, opening, facts),
             EventKind::State(change) => self.state_changed(event.id, event.at, change, facts),

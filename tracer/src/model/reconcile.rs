@@ -99,6 +99,9 @@ impl Ledger {
             netns,
         };
         if !admits(direction, opening.service_port()) {
+            if self.unwatched.len() < self.limits.connections {
+                self.unwatched.insert(id);
+            }
             return false;
         }
         self.enter(id, at.earlier(age_at_least), opening, true, facts);

@@ -298,6 +298,14 @@ fn what_is_not_watched_is_not_entered() {
         .ledger
         .reconcile(&snapshot, at(101), |_, port| port != 9090, &mut books.facts);
     assert_eq!((added.added, books.counts()), (0, (0, 0, 0, 0)));
+    // The kernel side follows it all the same; what it tells is nobody's orphan.
+    books.apply(&event(1, 110, EventKind::Released { connected: true }));
+    books.apply(&event(1, 110, EventKind::Ended(EndCause::Destroyed)));
+    books.ledger.tick(at(1000));
+    assert_eq!(
+        (books.counts(), books.ledger.irregularities().orphans),
+        ((0, 0, 0, 0), 0)
+    );
 }
 
 #[test]
