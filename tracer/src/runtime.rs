@@ -192,8 +192,13 @@ fn reconcile(session: &mut Session, reader: &mut Reader, pipeline: &mut Pipeline
     let began = boot_time();
     pipeline.begin_snapshot();
     match session.snapshot(began) {
-        None => {}
-        Some(Ok((snapshot, _untracked))) => {
+        None => pipeline.abandon_snapshot(),
+        Some(Ok((snapshot, untracked))) => {
+            if untracked > 0 {
+                warn!(
+                    "{untracked} held connections are not tracked: the socket table is full (raise --max-connections)"
+                );
+            }
             // All that was submitted until now, and no more: new records may keep coming.
             let submitted = pipeline.submitted(session);
             let patience = Instant::now() + LAST_WORDS;
@@ -205,7 +210,10 @@ fn reconcile(session: &mut Session, reader: &mut Reader, pipeline: &mut Pipeline
             }
             pipeline.reconcile(&snapshot, boot_time());
         }
-        Some(Err(error)) => warn!("{error}"),
+        Some(Err(error)) => {
+            pipeline.abandon_snapshot();
+            warn!("{error}");
+        }
     }
 }
 

@@ -139,7 +139,7 @@ fn read_change(kind: u8, record: &mut &[u8]) -> Result<Result<EventKind, DecodeE
 }
 
 /// An address; IPv4-mapped IPv6 is IPv4, whichever kind of socket spoke it.
-fn address(record: &mut &[u8]) -> Result<IpAddr, TryGetError> {
+pub(super) fn address(record: &mut &[u8]) -> Result<IpAddr, TryGetError> {
     Ok(Ipv6Addr::from_bits(record.try_get_u128()?).to_canonical())
 }
 

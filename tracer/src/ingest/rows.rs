@@ -1,14 +1,11 @@
 //! Decodes the rows of a snapshot. Pure, and never panics.
 
-use std::{
-    net::{IpAddr, Ipv6Addr, SocketAddr},
-    time::Duration,
-};
+use std::{net::SocketAddr, time::Duration};
 
 use bytes::{Buf, TryGetError};
 use tracer_common::{event::COMM_LEN, snapshot::HeldRow, socket::tcp};
 
-use super::decode::DecodeError;
+use super::decode::{DecodeError, address};
 use crate::model::{
     connection::{ConnectionId, Phase, ProcessId},
     name::Comm,
@@ -132,10 +129,6 @@ fn read(row: &mut &[u8]) -> Result<Row, TryGetError> {
         state,
         comm,
     })
-}
-
-fn address(row: &mut &[u8]) -> Result<IpAddr, TryGetError> {
-    Ok(Ipv6Addr::from_bits(row.try_get_u128()?).to_canonical())
 }
 
 impl Row {

@@ -20,6 +20,11 @@ impl Ledger {
         self.ended_meanwhile = Some(HashSet::new());
     }
 
+    /// There will be no snapshot after all: nothing needs to be remembered.
+    pub fn abandon_snapshot(&mut self) {
+        self.ended_meanwhile = None;
+    }
+
     /// Enters a snapshot. A connection that no descriptor holds ends when the next snapshot misses it, too: a descriptor
     /// goes first and the socket an instant later (`fput` in `fs/file_table.c` leaves the rest to the return from the
     /// system call), and one may be on its way between two processes. All events that were submitted before it was complete must have been applied.
@@ -99,6 +104,8 @@ impl Ledger {
             netns,
         };
         if !admits(direction, opening.service_port()) {
+            // Its close may have been told before this row was entered.
+            self.early.remove(&id);
             if self.unwatched.len() < self.limits.connections {
                 self.unwatched.insert(id);
             }

@@ -144,6 +144,11 @@ impl Pipeline {
         self.ledger.begin_snapshot();
     }
 
+    /// To be called when it could not be read.
+    pub fn abandon_snapshot(&mut self) {
+        self.ledger.abandon_snapshot();
+    }
+
     /// Makes the ledger agree with a snapshot. Every record that was submitted before it was complete must have been
     /// [taken in](Self::take).
     pub fn reconcile(&mut self, snapshot: &Snapshot, now: Time) {

@@ -366,3 +366,27 @@ proptest! {
         prop_assert_eq!(opened + older, u64::from(now_open) + closed);
     }
 }
+
+#[test]
+fn what_is_told_of_an_unwatched_socket_while_the_snapshot_is_read_is_no_orphan() {
+    let mut books = Books::after(&[]);
+    books.ledger.begin_snapshot();
+    books.apply(&event(
+        1,
+        100,
+        EventKind::State(crate::model::event::StateChange::PeerClosed),
+    ));
+    books.apply(&event(1, 100, EventKind::Released { connected: true }));
+    let snapshot = snapshot(vec![held(1, 0)]);
+    books
+        .ledger
+        .reconcile(&snapshot, at(101), |_, _| false, &mut books.facts);
+    books.ledger.tick(at(1000));
+    assert_eq!(books.ledger.irregularities().orphans, 0);
+    books.apply(&event(
+        2,
+        1001,
+        EventKind::State(crate::model::event::StateChange::PeerClosed),
+    ));
+    assert_eq!(books.ledger.irregularities().orphans, 1, "any other is one");
+}
