@@ -9,7 +9,7 @@ use super::decode::{DecodeError, address};
 use crate::model::{
     connection::{ConnectionId, Phase, ProcessId},
     name::Comm,
-    snapshot::{Held, Listener, Snapshot},
+    snapshot::{Held, Listener, ListenerId, Snapshot},
     time::Time,
 };
 
@@ -148,6 +148,9 @@ impl Row {
             tcp::LISTEN => {
                 let (queued, queue_limit) = (self.backlog, self.max_backlog);
                 return Ok(Sorted::Listener(Listener {
+                    id: ListenerId(0),
+                    at,
+                    comm,
                     process,
                     netns,
                     local,
@@ -180,6 +183,10 @@ impl Row {
             phase,
             at,
             age_at_least,
+            inode: 0,
+            idle: Duration::ZERO,
+            sent: 0,
+            received: 0,
         }))
     }
 

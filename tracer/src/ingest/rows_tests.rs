@@ -14,7 +14,7 @@ use crate::{
     model::{
         connection::{ConnectionId, Phase, ProcessId},
         name::Comm,
-        snapshot::{Held, Listener, Snapshot},
+        snapshot::{Held, Listener, ListenerId, Snapshot},
         time::Time,
     },
 };
@@ -67,6 +67,10 @@ fn every_field_arrives_where_it_belongs() {
         phase: Phase::Open,
         at: Time(1_000_000_000_000),
         age_at_least: Duration::from_secs(30),
+        inode: 0,
+        idle: Duration::ZERO,
+        sent: 0,
+        received: 0,
     };
     assert_eq!(
         (snapshot.held, snapshot.listeners, untracked),
@@ -86,6 +90,9 @@ fn a_listener_tells_its_queue() {
     };
     let (snapshot, untracked) = decoded(&[listening]);
     let expected = Listener {
+        id: ListenerId(0),
+        comm: Comm::from("server"),
+        at: Time(1_000_000_000_000),
         process: ProcessId {
             pid: 4711,
             start: Time(77),

@@ -84,6 +84,11 @@ pub enum Phase {
     Connecting,
     /// The attempt failed with this errno; the socket is still held.
     Failed(u16),
+    /// The kernel completed the handshake, no process has accepted it: counted for who listens.
+    Unaccepted {
+        /// Whether the client has closed or reset it meanwhile.
+        given_up: bool,
+    },
     /// Established, held.
     Open,
     /// The peer closed, we did not (`CLOSE_WAIT`).
@@ -127,7 +132,7 @@ impl Phases {
             Phase::HalfClosedRemote => self.half_closed_remote += 1,
             Phase::HalfClosedLocal => self.half_closed_local += 1,
             Phase::DeadHeld => self.dead_held += 1,
-            Phase::Connecting | Phase::Failed(_) | Phase::Released => {}
+            Phase::Connecting | Phase::Failed(_) | Phase::Unaccepted { .. } | Phase::Released => {}
         }
     }
 
@@ -166,6 +171,10 @@ pub struct Connection {
     pub peer: SocketAddr,
     /// Inode number of the network namespace.
     pub netns: u32,
+    /// Who connected or accepted; the group's process is who holds it. `None` if nobody saw it open.
+    pub opener: Option<ProcessId>,
+    /// Processes that hold it, as of the last snapshot.
+    pub holders: u16,
     /// When it was opened: accepted, or established; while connecting, when the attempt began.
     pub opened: Time,
     /// It was there before anybody watched: it opened at that time or earlier.

@@ -10,7 +10,9 @@ use super::{
     connection::{Connection, ConnectionId, GroupKey, Peer, PeerKey, Phase, Phases, ProcessId},
     event::{EndCause, Event, EventKind, Opening, StateChange},
     group::{Aggregate, Group, Table},
+    listener::ListeningSocket,
     name::Comm,
+    snapshot::Descriptors,
     tally::Tally,
     time::Time,
 };
@@ -112,6 +114,10 @@ pub struct Ledger {
     pub(super) unwatched: HashSet<ConnectionId>,
     /// Connections that the last snapshot missed.
     pub(super) missing: HashSet<ConnectionId>,
+    /// Listening sockets of the last snapshot.
+    pub(super) listeners: Vec<ListeningSocket>,
+    /// Descriptor tables of the last snapshot.
+    pub(super) descriptors: HashMap<ProcessId, Descriptors>,
 }
 
 impl Ledger {
@@ -131,6 +137,8 @@ impl Ledger {
             ended_meanwhile: None,
             missing: HashSet::new(),
             unwatched: HashSet::new(),
+            listeners: Vec::new(),
+            descriptors: HashMap::new(),
         }
     }
 
@@ -222,6 +230,8 @@ impl Ledger {
             local,
             peer,
             netns,
+            opener: (!older).then_some(opening.process),
+            holders: 1,
             opened: at,
             older,
             phase,
@@ -439,6 +449,16 @@ impl Ledger {
     /// The peers.
     pub fn peers(&self) -> &Table<PeerKey, Aggregate> {
         &self.peers
+    }
+
+    /// The listening sockets of the last snapshot, in a fixed order.
+    pub fn listeners(&self) -> &[ListeningSocket] {
+        &self.listeners
+    }
+
+    /// The descriptor table of a process, as the last snapshot found it.
+    pub fn descriptors(&self, process: ProcessId) -> Option<&Descriptors> {
+        self.descriptors.get(&process)
     }
 
     /// The name of a process, empty if unknown.

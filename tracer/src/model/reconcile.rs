@@ -9,6 +9,7 @@ use super::{
     connection::{Connection, ConnectionId, Direction, Phase, ProcessId},
     event::Opening,
     ledger::{Fact, Ledger},
+    listener,
     snapshot::{Held, Reconciled, Snapshot},
     time::Time,
 };
@@ -63,6 +64,12 @@ impl Ledger {
         }
         self.missing = missing.into_iter().filter(|id| self.knows(*id)).collect();
         reconciled.missing = self.missing.len() as u64;
+        self.listeners = listener::of(snapshot);
+        self.descriptors = snapshot
+            .descriptors
+            .iter()
+            .map(|table| (table.process, *table))
+            .collect();
         let directions = snapshot.directions();
         for (id, row) in held {
             if self.knows(id) {

@@ -15,8 +15,15 @@ pub struct Snapshot {
     pub began: Time,
     /// Held connections, one entry per descriptor.
     pub held: Vec<Held>,
-    /// Listening sockets.
+    /// Connections that wait to be accepted, in the order of each listener's queue, the oldest first. Of a long queue
+    /// only the head is told: [`Listener::queued`] says how long it is.
+    pub waiting: Vec<Waiting>,
+    /// Listening sockets, one entry per descriptor.
     pub listeners: Vec<Listener>,
+    /// Descriptor tables of the processes that hold any of these.
+    pub descriptors: Vec<Descriptors>,
+    /// Connections that the kernel side's table had no room for: they are in none of the lists.
+    pub untracked: u64,
 }
 
 /// A descriptor that holds a connection.
@@ -30,25 +37,60 @@ pub struct Held {
     pub comm: Comm,
     /// The descriptor.
     pub fd: u32,
+    /// Inode number of the socket: the one in `/proc/PID/fd` and in `ss -e`.
+    pub inode: u64,
     /// Inode number of the network namespace.
     pub netns: u32,
     /// This end.
     pub local: SocketAddr,
     /// The other end.
     pub peer: SocketAddr,
-    /// Where it is in its life.
+    /// Where it is in its life; never [`Phase::Unaccepted`].
     pub phase: Phase,
     /// When the row was written.
     pub at: Time,
     /// The connection is at least this old: nothing in the kernel says when it opened, but it has been idle that long.
     pub age_at_least: Duration,
+    /// Since application data was last sent or received.
+    pub idle: Duration,
+    /// Application bytes sent and acknowledged so far.
+    pub sent: u64,
+    /// Application bytes received so far.
+    pub received: u64,
 }
 
-/// A listening socket.
+/// A connection that the kernel completed and no process has accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// The connection.
+    pub id: ConnectionId,
+    /// In whose queue.
+    pub listener: ListenerId,
+    /// This end.
+    pub local: SocketAddr,
+    /// The other end.
+    pub peer: SocketAddr,
+    /// Whether the client has closed or reset it: it would find nobody if it were accepted now.
+    pub given_up: bool,
+    /// When the row was written.
+    pub at: Time,
+    /// How long it has waited.
+    pub waited: Duration,
+}
+
+/// Identity of a listening socket: its inode number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ListenerId(pub u64);
+
+/// A descriptor that holds a listening socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Listener {
+    /// The socket: several processes may hold the same one.
+    pub id: ListenerId,
     /// Who holds it.
     pub process: ProcessId,
+    /// That process's name.
+    pub comm: Comm,
     /// Inode number of the network namespace.
     pub netns: u32,
     /// Where it listens.
@@ -57,6 +99,25 @@ pub struct Listener {
     pub queued: u32,
     /// How many may wait.
     pub queue_limit: u32,
+    /// When the row was written.
+    pub at: Time,
+}
+
+/// The descriptor table of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Descriptors {
+    /// Whose.
+    pub process: ProcessId,
+    /// That process's name.
+    pub comm: Comm,
+    /// Descriptors in use.
+    pub used: u32,
+    /// Of these, TCP sockets: connections and listeners.
+    pub sockets: u32,
+    /// Soft limit (`RLIMIT_NOFILE`); `None` if unknown or unlimited.
+    pub limit: Option<u64>,
+    /// When they were counted.
+    pub at: Time,
 }
 
 /// What a reconciliation changed.

@@ -9,7 +9,7 @@ use crate::model::{
     event::{EndCause, Event, EventKind, Opening},
     ledger::{Fact, Ledger, Limits},
     name::Comm,
-    snapshot::{Held, Listener, Reconciled, Snapshot},
+    snapshot::{Held, Listener, ListenerId, Reconciled, Snapshot},
     time::Time,
 };
 
@@ -55,12 +55,19 @@ fn held(id: u64, idle: u64) -> Held {
         phase: Phase::Open,
         at: at(100),
         age_at_least: Duration::from_secs(idle),
+        inode: id,
+        idle: Duration::from_secs(idle),
+        sent: 0,
+        received: 0,
     }
 }
 
 fn snapshot(held: Vec<Held>) -> Snapshot {
     let listener = Listener {
+        id: ListenerId(1),
         process: SERVER,
+        comm: Comm::from("server"),
+        at: at(100),
         netns: 1,
         local: "0.0.0.0:9090".parse().unwrap(),
         queued: 0,
@@ -70,6 +77,7 @@ fn snapshot(held: Vec<Held>) -> Snapshot {
         began: at(100),
         held,
         listeners: vec![listener],
+        ..Snapshot::default()
     }
 }
 

@@ -1,0 +1,91 @@
+//! Listening sockets and their queues, as the last snapshot found them.
+
+use std::{collections::HashMap, net::SocketAddr, time::Duration};
+
+use super::{
+    connection::ProcessId,
+    name::Comm,
+    snapshot::{ListenerId, Snapshot, Waiting},
+    time::Time,
+};
+
+/// A listening socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListeningSocket {
+    /// Which.
+    pub id: ListenerId,
+    /// Who holds it: several processes after a fork. Never empty; the first is the one with the lowest process id.
+    pub holders: Vec<(ProcessId, Comm)>,
+    /// Inode number of the network namespace.
+    pub netns: u32,
+    /// Where it listens.
+    pub local: SocketAddr,
+    /// Connections that wait to be accepted.
+    pub queued: u32,
+    /// How many may wait.
+    pub queue_limit: u32,
+    /// Those at the head of the queue, the one that waits longest first.
+    pub waiting: Vec<Waiting>,
+    /// When the queue was read.
+    pub at: Time,
+}
+
+/// Holders of one listening socket that are remembered.
+const HOLDERS: usize = 64;
+
+impl ListeningSocket {
+    /// The process that stands for the others.
+    pub fn owner(&self) -> (ProcessId, Comm) {
+        self.holders
+            .first()
+            .copied()
+            .unwrap_or((ProcessId::OTHER, Comm::default()))
+    }
+
+    /// How long the connection at the head of the queue has waited. Accept takes from the head
+    /// (`reqsk_queue_remove`, `include/net/request_sock.h`), so nothing was accepted for that long. `None` if nobody
+    /// waits.
+    pub fn stuck_for(&self) -> Option<Duration> {
+        self.waiting.iter().map(|waiting| waiting.waited).max()
+    }
+
+    /// Whether the kernel lets no more connections in (`sk_acceptq_is_full`, `include/net/sock.h`).
+    pub const fn is_full(&self) -> bool {
+        self.queued > self.queue_limit
+    }
+}
+
+/// The sockets of a snapshot, in the order of their numbers.
+pub fn of(snapshot: &Snapshot) -> Vec<ListeningSocket> {
+    let mut sockets: HashMap<ListenerId, ListeningSocket> = HashMap::new();
+    for row in &snapshot.listeners {
+        let socket = sockets.entry(row.id).or_insert_with(|| ListeningSocket {
+            id: row.id,
+            holders: Vec::new(),
+            netns: row.netns,
+            local: row.local,
+            queued: row.queued,
+            queue_limit: row.queue_limit,
+            waiting: Vec::new(),
+            at: row.at,
+        });
+        let known = socket.holders.iter().any(|(process, _)| *process == row.process);
+        if !known && socket.holders.len() < HOLDERS {
+            socket.holders.push((row.process, row.comm));
+        }
+    }
+    for waiting in &snapshot.waiting {
+        if let Some(socket) = sockets.get_mut(&waiting.listener)
+            // A queue is read once for each descriptor of its socket.
+            && socket.waiting.iter().all(|known| known.id != waiting.id)
+        {
+            socket.waiting.push(*waiting);
+        }
+    }
+    let mut sockets: Vec<ListeningSocket> = sockets.into_values().collect();
+    for socket in &mut sockets {
+        socket.holders.sort_unstable_by_key(|(process, _)| *process);
+    }
+    sockets.sort_unstable_by_key(|socket| socket.id);
+    sockets
+}
