@@ -49,7 +49,15 @@ macro_rules! kernel_fields {
             OFF_PRIVATE: "file" . "private_data", 8;
             OFF_SOCKET_FILE: "socket" . "file", 8;
             OFF_SOCKET_SK: "socket" . "sk", 8;
+            OFF_FILE_INODE: "file" . "f_inode", 8;
+            OFF_INODE_NUMBER: "inode" . "i_ino", 8;
+            OFF_SIGNAL: "task_struct" . "signal", 8;
+            OFF_LIMITS: "signal_struct" . "rlim", 256;
             OFF_ITER_SEQ: "bpf_iter_meta" . "seq", 8;
+            OFF_ITER_SESSION: "bpf_iter_meta" . "session_id", 8;
+            OFF_QUEUE_HEAD: "inet_connection_sock" . "icsk_accept_queue.rskq_accept_head", 8;
+            OFF_QUEUE_NEXT: "request_sock" . "dl_next", 8;
+            OFF_QUEUE_SOCK: "request_sock" . "sk", 8;
             OFF_BACKLOG: "sock" . "sk_ack_backlog", 4;
             OFF_MAX_BACKLOG: "sock" . "sk_max_ack_backlog", 4;
             OFF_LAST_SENT: "tcp_sock" . "lsndtime", 4;

@@ -62,6 +62,8 @@ pub mod stage {
     pub const RELEASED: u64 = 2;
     /// A snapshot found it before any hook reported it. A hook that comes an instant later takes the identity over.
     pub const FOUND: u64 = 3;
+    /// A snapshot found it in the accept queue of its listener: no process has it yet. Accept takes the identity over.
+    pub const WAITING: u64 = 4;
 }
 
 /// An IPv4 address in its IPv4-mapped IPv6 form, the only form in records and filters (RFC 4291 §2.5.5.2).

@@ -1,10 +1,10 @@
 //! Whether a connection is worth tracking, decided once, when it opens.
 
 use aya_ebpf::maps::lpm_trie::Key;
-use tracer_common::event::COMM_LEN;
+use tracer_common::{event::COMM_LEN, socket::direction};
 
 use crate::{
-    access::Access,
+    access::{Access, Probed},
     globals::{FILTER_COMMS, FILTER_DIR, FILTER_PEERS, FILTER_PIDS, FILTER_PORTS, SELF_TGID},
     maps::{COMMS, PEERS, PIDS, PORTS},
     sock::Sock,
@@ -54,8 +54,8 @@ pub fn process_and_peer<A: Access>(tgid: u32, sock: Sock<A>) -> bool {
         && (FILTER_PEERS.load() == 0 || peer(sock))
 }
 
-/// Whether a socket that `task` holds is watched. Who opened it is not known, so neither are its direction and its
-/// service port: user space has the last word.
+/// Whether a connection that `task` holds is watched, as far as that can be said: who opened it is not known, so neither
+/// are its direction and its service port, and user space has the last word.
 #[inline(always)]
 pub fn held<A: Access>(task: &Task, tgid: u32, sock: Sock<A>) -> bool {
     if tgid == SELF_TGID.load() {
@@ -70,6 +70,14 @@ pub fn held<A: Access>(task: &Task, tgid: u32, sock: Sock<A>) -> bool {
         && (FILTER_PEERS.load() == 0 || peer(sock))
 }
 
+/// Whether what waits in the queue of a listener on `local_port`, held by `task`, is watched, whoever the peer is.
+#[inline(always)]
+pub fn queue(task: &Task, tgid: u32, local_port: u16) -> bool {
+    direction_and_port(tgid, direction::INBOUND, local_port)
+        && (FILTER_PIDS.load() == 0 || PIDS.get_ptr(tgid).is_some())
+        && (FILTER_COMMS.load() == 0 || process_name(task))
+}
+
 #[inline(always)]
 fn process_name(task: &Task) -> bool {
     let mut comm = [0_u64; COMM_LEN / 8];
@@ -78,6 +86,12 @@ fn process_name(task: &Task) -> bool {
         return false;
     }
     COMMS.get_ptr(comm).is_some()
+}
+
+/// Whether the peer is watched.
+#[inline(always)]
+pub fn peer_of_queued(sock: Sock<Probed>) -> bool {
+    FILTER_PEERS.load() == 0 || peer(sock)
 }
 
 #[inline(always)]

@@ -3,6 +3,7 @@
 
 mod fentry;
 mod kprobe;
+mod queue;
 mod snapshot;
 mod state;
 mod syscall;

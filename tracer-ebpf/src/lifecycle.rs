@@ -153,8 +153,8 @@ fn enter<A: Access>(
             );
             return None;
         };
-        if there.stage == stage::FOUND {
-            // A snapshot came an instant before: it is this connection, and has told its id.
+        if matches!(there.stage, stage::FOUND | stage::WAITING) {
+            // A snapshot came before: it is this connection, and has told its id.
             id = there.id;
             // SAFETY: the record is live and exclusively ours.
             let told = unsafe { &raw mut (*pending.record()).id };
@@ -220,7 +220,8 @@ unsafe fn fill<A: Access>(
 
 /// A record under the key of a socket that is just opening is over: either the same socket connects again
 /// (`tcp_disconnect` runs no close, `net/ipv4/tcp.c`), or its memory was reused and the end went unseen. Only where a
-/// snapshot came an instant before the hook is it this very connection. Says whether it is over.
+/// snapshot found it before, in a queue or an instant before the hook, is it this very connection. Says whether it is
+/// over.
 #[inline(always)]
 fn end_predecessor(ctx: &impl EbpfContext, key: u64) -> bool {
     // SAFETY: the value is only replaced as a whole by these programs, and copied here.
@@ -228,7 +229,7 @@ fn end_predecessor(ctx: &impl EbpfContext, key: u64) -> bool {
         return false;
     };
     let cause = match record.stage {
-        stage::FOUND => return false,
+        stage::FOUND | stage::WAITING => return false,
         stage::DEAD => cause::RECONNECTED,
         _ => {
             count(Counter::Unobserved);
@@ -264,7 +265,8 @@ pub fn state_changed<A: Access>(sock: Sock<A>, from: u8, to: u8) {
     if record.stage == stage::RELEASED {
         return;
     }
-    if to == tcp::CLOSE {
+    // What waits to be accepted stays that, even when it is dead.
+    if to == tcp::CLOSE && record.stage != stage::WAITING {
         let dead = SockRecord {
             stage: stage::DEAD,
             ..record

@@ -4,7 +4,7 @@ use aya_ebpf::{
     macros::map,
     maps::{Array, HashMap, LpmTrie, PerCpuArray, RingBuf},
 };
-use tracer_common::{counter::Counters, event::COMM_LEN, socket::SockRecord};
+use tracer_common::{counter::Counters, event::COMM_LEN, snapshot::ProcessRow, socket::SockRecord};
 
 /// Records for user space.
 #[map]
@@ -26,6 +26,19 @@ pub static LAST_ACCEPT: PerCpuArray<u64> = PerCpuArray::with_max_entries(1, 0);
 /// The next connection id, one entry shared by all CPUs.
 #[map]
 pub static NEXT_ID: Array<u64> = Array::with_max_entries(1, 0);
+
+/// The process that the pass over all descriptors is at, one entry.
+#[map]
+pub static PASS: Array<Pass> = Array::with_max_entries(1, 0);
+
+/// Where a pass over all descriptors is.
+#[repr(C)]
+pub struct Pass {
+    /// The pass: a number of the kernel's.
+    pub session: u64,
+    /// The process that it is at, as far as it was read.
+    pub row: ProcessRow,
+}
 
 /// Bitmap of watched service ports: bit `port % 64` of word `port / 64`.
 #[map]

@@ -38,6 +38,12 @@ impl<A: Access> Sock<A> {
         }
     }
 
+    /// `struct sock`.
+    #[inline(always)]
+    pub fn base(self) -> KernelPtr {
+        self.base
+    }
+
     /// The address: the key of the socket table.
     #[inline(always)]
     pub fn key(self) -> u64 {

@@ -4,8 +4,8 @@ use aya_ebpf::helpers::{bpf_get_current_pid_tgid, bpf_get_current_task_btf};
 use tracer_common::event::{COMM_LEN, flag};
 
 use crate::{
-    access::{Access as _, KernelPtr, Trusted},
-    globals::{OFF_COMM, OFF_FILES, OFF_LEADER, OFF_MM, OFF_START, OFF_TGID},
+    access::{Access as _, KernelPtr, Probed, Trusted},
+    globals::{OFF_COMM, OFF_FILES, OFF_LEADER, OFF_LIMITS, OFF_MM, OFF_SIGNAL, OFF_START, OFF_TGID},
 };
 
 /// A task, by a pointer whose type the verifier knows, and its process.
@@ -65,6 +65,17 @@ impl Task {
     pub fn flags(&self) -> Option<u8> {
         let mm: u64 = Trusted::load(self.base, &OFF_MM)?;
         Some(if mm == 0 { flag::KERNEL } else { 0 })
+    }
+
+    /// Its soft limit of descriptors.
+    #[inline(always)]
+    pub fn descriptor_limit(&self) -> Option<u64> {
+        /// Index of `RLIMIT_NOFILE` (`include/uapi/asm-generic/resource.h`), and bytes of a `struct rlimit`, which
+        /// begins with the soft limit.
+        const NOFILE: usize = 7 * 16;
+        let signal: KernelPtr = Trusted::load(self.base, &OFF_SIGNAL)?;
+        // The verifier lets nobody into an array of structures through a typed pointer.
+        Probed::load(signal.wrapping_add(NOFILE), &OFF_LIMITS)
     }
 
     /// `files_struct` of the task.

@@ -1,6 +1,7 @@
 //! What people and programs see. Pure: values in, text out; writing is [`runtime`](crate::runtime)'s.
 
 pub mod advice;
+mod errno;
 pub mod json;
 pub mod record;
 pub mod sanitize;

@@ -1,6 +1,8 @@
 //! The loop that ties everything together: ring buffer, ticks, signals. All decisions are made elsewhere.
 
+mod accounts;
 mod pipeline;
+mod simulation;
 mod stdout;
 
 use std::{
@@ -10,7 +12,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use log::{info, warn};
+use log::{debug, info, warn};
 use rustix::time::{ClockId, clock_gettime};
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -42,6 +44,8 @@ const TICK_EVERY: Duration = Duration::from_secs(1);
 const TABLE_EVERY: Duration = Duration::from_secs(10);
 /// How long to wait for records that are still being written, where all are needed.
 const LAST_WORDS: Duration = Duration::from_millis(100);
+/// Rest after a comparison with the kernel's tables, in multiples of the time it took, unless it is a regular one.
+const REST: u32 = 20;
 /// Records handled before anything else gets a turn.
 const BATCH: usize = 16_384;
 
@@ -150,6 +154,7 @@ async fn trace(settings: &Settings, started: Started) -> anyhow::Result<()> {
         .duration
         .and_then(|duration| Instant::now().checked_add(duration));
 
+    let mut may_reconcile = Instant::now();
     let mut more = false;
     let reason = loop {
         tokio::select! {
@@ -158,15 +163,18 @@ async fn trace(settings: &Settings, started: Started) -> anyhow::Result<()> {
             pressed = reader.pressed(), if !more => pressed.context("waiting for the ring buffer failed")?,
             _ = drain.tick() => {}
             _ = tick.tick() => {
-                pipeline.tick(&session, boot_time())?;
-                if pipeline.needs_reconciling() {
+                pipeline.tick(&mut session, boot_time())?;
+                if pipeline.needs_reconciling(boot_time()) && Instant::now() >= may_reconcile {
+                    let began = Instant::now();
                     reconcile(&mut session, &mut reader, &mut pipeline);
                     next_reconcile.reset();
+                    // A machine that loses events all the time must not be read all the time.
+                    may_reconcile = Instant::now() + began.elapsed() * REST;
                 }
-                pipeline.detect(&session, boot_time())?;
+                pipeline.detect(&mut session, boot_time())?;
             }
             _ = next_reconcile.tick() => reconcile(&mut session, &mut reader, &mut pipeline),
-            _ = table.tick(), if table_every.is_some() => pipeline.table(&session, boot_time())?,
+            _ = table.tick(), if table_every.is_some() => pipeline.table(&mut session, boot_time())?,
             _ = interrupted.recv() => break "interrupted",
             _ = terminated.recv() => break "terminated",
             _ = hung_up.recv() => break "hung up",
@@ -181,9 +189,9 @@ async fn trace(settings: &Settings, started: Started) -> anyhow::Result<()> {
     // A program that is running on another CPU may still have something to say.
     let patience = Instant::now() + LAST_WORDS;
     while reader.drain(BATCH, |record| pipeline.take(record))
-        || (pipeline.awaits_records(&session) && Instant::now() < patience)
+        || (pipeline.awaits_records(&mut session) && Instant::now() < patience)
     {}
-    pipeline.finish(&session, boot_time(), reason)
+    pipeline.finish(&mut session, boot_time(), reason)
 }
 
 /// Makes the ledger agree with who holds what. What closes while the tables are read is told by the events, so these
@@ -193,12 +201,14 @@ fn reconcile(session: &mut Session, reader: &mut Reader, pipeline: &mut Pipeline
     pipeline.begin_snapshot();
     match session.snapshot(began) {
         None => pipeline.abandon_snapshot(),
-        Some(Ok((snapshot, untracked))) => {
-            if untracked > 0 {
-                warn!(
-                    "{untracked} held connections are not tracked: the socket table is full (raise --max-connections)"
-                );
-            }
+        Some(Ok(snapshot)) => {
+            debug!(
+                "{} held, {} waiting, {} listeners read in {:?}",
+                snapshot.held.len(),
+                snapshot.waiting.len(),
+                snapshot.listeners.len(),
+                boot_time().since(began)
+            );
             // All that was submitted until now, and no more: new records may keep coming.
             let submitted = pipeline.submitted(session);
             let patience = Instant::now() + LAST_WORDS;

@@ -18,9 +18,9 @@ use support::{
     snapshot::snapshot,
 };
 use tracer::output::record::{
-    AgeQuantiles, Alert, AlertStatus, Body, Books, Confidence, Counts, Direction, Failures,
-    LifetimeQuantiles, PeerRow, Phases, Process, ProcessRow, Record, Resolution, Started, Summary, Table,
-    Tier, Totals, VERSION,
+    AgeQuantiles, Alert, AlertStatus, Body, Books, Cause, Confidence, Counts, Descriptors, Direction,
+    Failures, LifetimeQuantiles, Loss, PeerRow, Phases, Ports, Process, ProcessRow, ProgramMisses, Record,
+    Resolution, Started, Summary, Table, Tier, Totals, VERSION,
 };
 
 fn schema() -> Value {
@@ -41,7 +41,7 @@ fn validator(schema: &Value) -> Validator {
 fn strict() -> Validator {
     let mut schema = schema();
     // These are described together with the fields that all lines have.
-    let lines = ["Started", "Alert", "Table", "Summary"];
+    let lines = ["Started", "Alert", "Table", "Loss", "Summary"];
     for (name, definition) in schema["$defs"].as_object_mut().unwrap() {
         if definition["type"] == "object" && !lines.contains(&name.as_str()) {
             definition["unevaluatedProperties"] = json!(false);
@@ -157,14 +157,12 @@ fn extreme_process(comm: &str, pid: Option<u32>) -> Process {
 fn extreme_counts(full: bool) -> Counts {
     let seconds = f64::MAX;
     Counts {
-        open: u32::MAX,
-        connecting: u32::MAX,
-        opened: u64::MAX,
-        closed: u64::MAX,
-        failed: u64::MAX,
+        totals: Totals {
+            older: if full { u64::MAX } else { 0 },
+            ..TOTALS
+        },
         opened_per_minute: u32::MAX,
         closed_per_minute: u32::MAX,
-        older: if full { u64::MAX } else { 0 },
         open_age: full.then_some(AgeQuantiles {
             at_least: true,
             oldest: seconds,
@@ -175,15 +173,40 @@ fn extreme_counts(full: bool) -> Counts {
             median: 0.0,
             p90: seconds,
         }),
+        failures: if full { failures() } else { Vec::new() },
+    }
+}
+
+fn failures() -> Vec<Failures> {
+    let of = |errno, error| Failures {
+        errno,
+        error,
+        count: u64::MAX,
+    };
+    vec![of(u16::MAX, None), of(111, Some("ECONNREFUSED"))]
+}
+
+fn descriptors(full: bool) -> Descriptors {
+    Descriptors {
+        used: u32::MAX,
+        sockets: 0,
+        limit: full.then_some(u64::MAX),
+        lasts_seconds: full.then_some(f64::MAX),
     }
 }
 
 const TOTALS: Totals = Totals {
     older: u64::MAX,
     open: u32::MAX,
+    half_closed_remote: u32::MAX,
+    half_closed_local: 0,
+    dead_held: u32::MAX,
     connecting: 0,
+    unaccepted: u32::MAX,
     opened: u64::MAX,
     closed: u64::MAX,
+    received: u64::MAX,
+    given: u64::MAX,
     failed: u64::MAX,
 };
 
@@ -194,10 +217,13 @@ const BOOKS: Books = Books {
     map_full: u64::MAX,
     unreadable: u64::MAX,
     program_misses: u64::MAX,
+    probe_misses: u64::MAX,
     received: u64::MAX,
     decoded: u64::MAX,
     rejected: u64::MAX,
+    simulated: u64::MAX,
     untracked: u64::MAX,
+    unlisted: u64::MAX,
     overflowed: u64::MAX,
     unobserved_ends: u64::MAX,
     unknown_closes: u64::MAX,
@@ -250,10 +276,12 @@ fn extreme_values_are_valid() {
         processes: vec![
             ProcessRow {
                 process: extreme_process("", None),
+                descriptors: Some(descriptors(true)),
                 counts: extreme_counts(true),
             },
             ProcessRow {
                 process: extreme_process("x", Some(0)),
+                descriptors: Some(descriptors(false)),
                 counts: extreme_counts(false),
             },
         ],
@@ -262,6 +290,10 @@ fn extreme_values_are_valid() {
             direction: Direction::Inbound,
             peer: "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff".to_owned(),
             service_port: 0,
+            ports: Some(Ports {
+                used: u32::MAX,
+                available: 0,
+            }),
             counts: extreme_counts(true),
         }],
         peers_hidden: u64::MAX,
@@ -281,11 +313,20 @@ fn extreme_values_are_valid() {
         total: TOTALS,
         alerts: u64::MAX,
         alerts_unresolved: u64::MAX,
-        failures: vec![Failures {
-            errno: u16::MAX,
-            count: u64::MAX,
-        }],
+        failures: failures(),
         books: BOOKS,
+        programs: vec![
+            ProgramMisses {
+                program: "kp_tcp_close".to_owned(),
+                runs: u64::MAX,
+                hits: Some(u64::MAX),
+            },
+            ProgramMisses {
+                program: String::new(),
+                runs: 0,
+                hits: None,
+            },
+        ],
     };
     let strict = strict();
     let validator = validator(&schema());
@@ -297,6 +338,11 @@ fn extreme_values_are_valid() {
         Body::Alert(alert(AlertStatus::Resolved, true)),
         Body::Table(table),
         Body::Summary(summary),
+        Body::Loss(Loss {
+            cause: Cause::ProgramMisses,
+            count: u64::MAX,
+            since: "2026-03-01T14:03:09.250Z".to_owned(),
+        }),
     ] {
         let line = serde_json::to_value(Record {
             v: VERSION,

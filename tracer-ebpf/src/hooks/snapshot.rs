@@ -7,19 +7,22 @@ use aya_ebpf::{
     helpers::{bpf_jiffies64, bpf_ktime_get_boot_ns, bpf_seq_write, bpf_sock_from_file},
 };
 use tracer_common::{
-    snapshot::{HeldRow, ROW_BYTES},
+    snapshot::{HeldRow, kind},
     socket::{IPPROTO_TCP, SockRecord, stage, tcp},
 };
 
+use zerocopy::IntoBytes;
+
+use super::queue;
 use crate::{
     access::{Access as _, KernelPtr, Probed, Trusted},
     admit,
     counters::next_id,
     globals::{
-        OFF_BACKLOG, OFF_BYTES_ACKED, OFF_BYTES_RECEIVED, OFF_ITER_SEQ, OFF_LAST_RECEIVED, OFF_LAST_SENT,
-        OFF_MAX_BACKLOG, OFF_SOCKET_SK,
+        OFF_BACKLOG, OFF_BYTES_ACKED, OFF_BYTES_RECEIVED, OFF_FILE_INODE, OFF_INODE_NUMBER, OFF_ITER_SEQ,
+        OFF_ITER_SESSION, OFF_LAST_RECEIVED, OFF_LAST_SENT, OFF_MAX_BACKLOG, OFF_SOCKET_SK,
     },
-    maps::SOCKS,
+    maps::{PASS, Pass, SOCKS},
     sock::Sock,
     task::Task,
 };
@@ -35,6 +38,9 @@ struct TaskFile {
 
 /// Every descriptor of every process, of all network namespaces. Threads that share their leader's descriptors are
 /// passed over by the iterator itself (`task_seq_get_next`).
+///
+/// When the file's buffer is full, what one run wrote is thrown away and the program runs again for the same
+/// descriptor (`bpf_seq_read`, `kernel/bpf/bpf_iter.c`): it changes nothing of its own before all its rows are written.
 #[unsafe(no_mangle)]
 #[unsafe(link_section = "iter/task_file")]
 extern "C" fn it_task_file(ctx: *const TaskFile) -> i32 {
@@ -42,37 +48,117 @@ extern "C" fn it_task_file(ctx: *const TaskFile) -> i32 {
     let (meta, task) = (unsafe { (*ctx).meta }, unsafe { (*ctx).task });
     // SAFETY: as above.
     let (fd, file) = (unsafe { (*ctx).fd }, unsafe { (*ctx).file });
-    // The last call of a pass comes without a file.
-    if !task.is_null() && !file.is_null() {
-        let _: Option<()> = held(meta, task, fd, file);
-    }
+    let _: Option<()> = if task.is_null() || file.is_null() {
+        // The last call of a pass.
+        finish(meta)
+    } else {
+        visit(meta, task, fd, file)
+    };
     0
 }
 
 #[inline(always)]
-fn held(meta: KernelPtr, task: KernelPtr, fd: u64, file: KernelPtr) -> Option<()> {
+fn finish(meta: KernelPtr) -> Option<()> {
+    let pass = PASS.get_ptr_mut(0)?;
+    let seq: KernelPtr = Trusted::load(meta, &OFF_ITER_SEQ)?;
+    close_process(seq, pass)
+}
+
+#[inline(always)]
+fn visit(meta: KernelPtr, task: KernelPtr, fd: u64, file: KernelPtr) -> Option<()> {
+    let pass = PASS.get_ptr_mut(0)?;
+    let task = Task::at(task)?;
+    let tgid = task.tgid()?;
+    let seq: KernelPtr = Trusted::load(meta, &OFF_ITER_SEQ)?;
+    let session: u64 = Trusted::load(meta, &OFF_ITER_SESSION)?;
+    // SAFETY: the map value is live; a plain load of an aligned field.
+    let is_new = unsafe { (*pass).session } != session;
+    // SAFETY: as above.
+    let is_next = is_new || unsafe { (*pass).row.tgid } != tgid;
+    if is_next && !is_new {
+        close_process(seq, pass)?;
+    }
+    let is_socket = held(seq, &task, tgid, fd, file)?;
+    if is_next {
+        open_process(pass, session, &task, tgid)?;
+    }
+    // SAFETY: the map value is live.
+    let counted = unsafe { &raw mut (*pass).row.descriptors };
+    // SAFETY: as above; one pass at a time writes it.
+    unsafe { *counted += 1 };
+    // SAFETY: as above.
+    let sockets = unsafe { &raw mut (*pass).row.sockets };
+    // SAFETY: as above.
+    unsafe { *sockets += u32::from(is_socket) };
+    Some(())
+}
+
+/// Writes the row of the process that the pass leaves, if it had any of the other rows; `None` if there was no room.
+#[inline(always)]
+fn close_process(seq: KernelPtr, pass: *mut Pass) -> Option<()> {
+    // SAFETY: the map value is live; a plain load of an aligned field.
+    if unsafe { (*pass).row.sockets } == 0 {
+        return Some(());
+    }
+    // SAFETY: as above; nothing is read.
+    let row = unsafe { &raw const (*pass).row };
+    write(seq, row)
+}
+
+#[inline(always)]
+fn open_process(pass: *mut Pass, session: u64, task: &Task, tgid: u32) -> Option<()> {
+    macro_rules! set {
+        ($($field:ident).+, $value:expr) => {{
+            let value = $value;
+            // SAFETY: the map value is live; nothing is read.
+            let field = unsafe { &raw mut (*pass).$($field).+ };
+            // SAFETY: a field of a live value; one pass at a time writes it.
+            unsafe { field.write(value) };
+        }};
+    }
+    set!(session, session);
+    set!(row.kind, kind::PROCESS);
+    set!(row.tgid, tgid);
+    // SAFETY: the helper has no preconditions.
+    set!(row.ts, unsafe { bpf_ktime_get_boot_ns() });
+    set!(row.start, task.start()?);
+    set!(row.limit, task.descriptor_limit()?);
+    set!(row.descriptors, 0);
+    set!(row.sockets, 0);
+    // SAFETY: the map value is live; nothing is read.
+    let comm = unsafe { &raw mut (*pass).row.comm };
+    // SAFETY: the field is 16 bytes of a live value, at an offset divisible by 8.
+    unsafe { task.comm(comm.cast()) }
+}
+
+/// Writes the rows of a descriptor, if it is one of a TCP socket that is watched; says whether it wrote any. `None` if
+/// there was no room.
+#[inline(always)]
+fn held(seq: KernelPtr, task: &Task, tgid: u32, fd: u64, file: KernelPtr) -> Option<bool> {
     // SAFETY: the helper takes any file.
     let socket: KernelPtr = unsafe { bpf_sock_from_file(file.cast_mut().cast()) }
         .cast_const()
         .cast();
     if socket.is_null() {
-        return None;
+        return Some(false);
     }
     let base: KernelPtr = Trusted::load(socket, &OFF_SOCKET_SK)?;
     if base.is_null() {
-        return None;
+        return Some(false);
     }
     let sock = Sock::<Trusted>::new(base);
     let (family, state, remote_port) = (sock.family()?, sock.state()?, sock.remote_port()?);
+    let listens = state == tcp::LISTEN;
     // Sockets that were never connected have no remote port; nor have listeners.
-    let is_tcp = sock.protocol()? == IPPROTO_TCP;
-    if !is_tcp || (remote_port == 0 && state != tcp::LISTEN) {
-        return None;
+    if sock.protocol()? != IPPROTO_TCP || (remote_port == 0 && !listens) {
+        return Some(false);
     }
-    let task = Task::at(task)?;
-    let tgid = task.tgid()?;
-    if !admit::held(&task, tgid, sock) {
-        return None;
+    // Listeners are always told: they say who started the connections of others. So is what is tracked: it may have
+    // come to a process that no filter names.
+    // SAFETY: the value is only replaced as a whole by these programs, and not looked at.
+    let tracked = unsafe { SOCKS.get(sock.key()) }.is_some();
+    if !listens && !tracked && !admit::held(task, tgid, sock) {
+        return Some(false);
     }
     let mut row = MaybeUninit::<HeldRow>::zeroed();
     let row = row.as_mut_ptr();
@@ -96,6 +182,7 @@ fn held(meta: KernelPtr, task: KernelPtr, fd: u64, file: KernelPtr) -> Option<()
     unsafe { sock.remote(family, remote) }?;
     // SAFETY: as above.
     unsafe { task.comm(comm) }?;
+    set!(kind, kind::HELD);
     // SAFETY: the helper has no preconditions.
     set!(ts, unsafe { bpf_ktime_get_boot_ns() });
     // SAFETY: the helper has no preconditions.
@@ -103,42 +190,55 @@ fn held(meta: KernelPtr, task: KernelPtr, fd: u64, file: KernelPtr) -> Option<()
     set!(start, task.start()?);
     set!(tgid, tgid);
     set!(fd, u32::try_from(fd).unwrap_or(u32::MAX));
+    let inode: KernelPtr = Trusted::load(file, &OFF_FILE_INODE)?;
+    set!(inode, Trusted::load::<u64>(inode, &OFF_INODE_NUMBER)?);
     set!(netns, sock.netns()?);
-    set!(local_port, sock.accepted_port()?);
+    let local_port = sock.accepted_port()?;
+    set!(local_port, local_port);
     set!(remote_port, remote_port);
     set!(state, state);
-    if state == tcp::LISTEN {
+    if listens {
         set!(backlog, Trusted::load::<u32>(base, &OFF_BACKLOG)?);
         set!(max_backlog, Trusted::load::<u32>(base, &OFF_MAX_BACKLOG)?);
     } else {
-        set!(id, identify(sock.key()));
+        set!(id, identify(sock.key(), stage::FOUND));
         // `struct tcp_sock` begins with the socket, but the verifier knows only the socket's type.
         set!(bytes_acked, Probed::load::<u64>(base, &OFF_BYTES_ACKED)?);
         set!(bytes_received, Probed::load::<u64>(base, &OFF_BYTES_RECEIVED)?);
         set!(last_sent, Probed::load::<u32>(base, &OFF_LAST_SENT)?);
         set!(last_received, Probed::load::<u32>(base, &OFF_LAST_RECEIVED)?);
     }
-    let seq: KernelPtr = Trusted::load(meta, &OFF_ITER_SEQ)?;
-    // SAFETY: the row is initialised and as long as said. If the file's buffer is full the kernel calls again
-    // (`bpf_seq_read`, kernel/bpf/bpf_iter.c).
-    let _: i64 = unsafe { bpf_seq_write(seq.cast_mut().cast(), row.cast_const().cast(), ROW_BYTES) };
-    Some(())
+    write(seq, row.cast_const())?;
+    if listens && admit::queue(task, tgid, local_port) {
+        queue::waiting(seq, base, local_port)?;
+    }
+    Some(true)
+}
+
+/// Writes a row; `None` if there was no room.
+#[inline(always)]
+pub fn write<R: IntoBytes>(seq: KernelPtr, row: *const R) -> Option<()> {
+    // SAFETY: the row is initialised, has no padding, and is as long as said.
+    let failed = unsafe {
+        bpf_seq_write(
+            seq.cast_mut().cast(),
+            row.cast_mut().cast(),
+            size_of::<R>() as u32,
+        )
+    };
+    (failed == 0).then_some(())
 }
 
 /// The socket's connection id; 0 if the table is full. A socket that is not tracked yet is from now on, so that its
 /// close will be seen.
 #[inline(always)]
-fn identify(key: u64) -> u64 {
+pub fn identify(key: u64, stage: u64) -> u64 {
     if let Some(id) = known(key) {
         return id;
     }
     let id = next_id();
-    let found = SockRecord {
-        id,
-        stage: stage::FOUND,
-    };
     // What a probe entered meanwhile is better than what is entered here.
-    match SOCKS.insert(key, found, u64::from(BPF_NOEXIST)) {
+    match SOCKS.insert(key, SockRecord { id, stage }, u64::from(BPF_NOEXIST)) {
         Ok(()) => id,
         Err(_) => known(key).unwrap_or(0),
     }

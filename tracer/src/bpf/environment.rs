@@ -44,6 +44,18 @@ pub fn cgroup2_root() -> io::Result<PathBuf> {
     cgroup2_in(&mounts).ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "cgroup v2 is not mounted"))
 }
 
+/// Number of ephemeral ports, from which the kernel chooses the local port of a connection, in this process's network
+/// namespace; `None` if it cannot be read. The range counts for IPv6, too (`ip-sysctl.rst`).
+pub fn ephemeral_ports() -> Option<u32> {
+    ports_in(&fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").ok()?)
+}
+
+fn ports_in(range: &str) -> Option<u32> {
+    let mut ends = range.split_ascii_whitespace();
+    let (low, high): (u16, u16) = (ends.next()?.parse().ok()?, ends.next()?.parse().ok()?);
+    Some(u32::from(high.checked_sub(low)?) + 1)
+}
+
 /// Finds the hierarchy in the text of a mount table (`proc_pid_mounts(5)`).
 fn cgroup2_in(mounts: &str) -> Option<PathBuf> {
     mounts.lines().find_map(|line| {
@@ -56,6 +68,14 @@ fn cgroup2_in(mounts: &str) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_range_of_ports_includes_both_ends() {
+        assert_eq!(ports_in("32768\t60999\n"), Some(28_232));
+        assert_eq!(ports_in("5 5\n"), Some(1));
+        assert_eq!(ports_in("60999 32768"), None);
+        assert_eq!(ports_in(""), None);
+    }
 
     #[test]
     fn the_unified_hierarchy_is_found_among_the_others() {

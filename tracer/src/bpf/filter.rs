@@ -5,7 +5,7 @@ use std::{fmt, net::IpAddr, ops::RangeInclusive};
 use ipnet::IpNet;
 use tracer_common::{event::COMM_LEN, socket::v4_mapped};
 
-use crate::model::connection::Direction;
+use crate::model::{connection::Direction, event::Opening, name::Comm};
 
 /// Which connections to watch; the kinds of filter combine with "and", the values of one kind with "or". Decided
 /// in the kernel when a connection opens.
@@ -55,11 +55,18 @@ impl fmt::Display for Filter {
 pub const PORT_WORDS: usize = 1024;
 
 impl Filter {
-    /// Whether connections of this direction and service port are watched; for those that opened unseen, of which the
-    /// kernel side does not know the two.
-    pub fn admits(&self, direction: Direction, service_port: u16) -> bool {
-        self.direction.is_none_or(|wanted| wanted == direction)
-            && (self.ports.is_empty() || self.ports.iter().any(|ports| ports.contains(&service_port)))
+    /// Whether a connection is watched; for those that opened unseen, of which the kernel side does not know all.
+    pub fn admits(&self, opening: &Opening) -> bool {
+        let port = opening.service_port();
+        self.direction.is_none_or(|wanted| wanted == opening.direction)
+            && (self.ports.is_empty() || self.ports.iter().any(|ports| ports.contains(&port)))
+            && (self.pids.is_empty() || self.pids.contains(&opening.process.pid))
+            && (self.comms.is_empty()
+                || self
+                    .comms
+                    .iter()
+                    .any(|comm| Comm::from(comm.as_str()) == opening.comm))
+            && (self.peers.is_empty() || self.peers.iter().any(|peer| peer.contains(&opening.peer.ip())))
     }
 
     /// The port bitmap as the kernel programs read it.

@@ -5,14 +5,86 @@
 //! it. aya does not expose the count, `/proc/self/fdinfo` does.
 
 use std::{
+    collections::BTreeMap,
     fs,
     os::fd::{AsFd as _, AsRawFd as _},
 };
 
-use aya::programs::Program;
+use aya::{Ebpf, programs::Program};
+
+use super::probe_link::ProbeLink;
+
+/// Runs of one program that the kernel skipped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Misses {
+    /// Name of the program.
+    pub program: String,
+    /// Runs skipped because the program was already running on that CPU.
+    pub runs: u64,
+    /// Hits of its kprobe that the kernel skipped; `None` for other hooks, and where the kernel does not tell.
+    pub hits: Option<u64>,
+}
+
+/// Reads them.
+#[derive(Default)]
+pub struct MissReader {
+    probes: Vec<(String, ProbeLink)>,
+    /// What was read last.
+    hits: BTreeMap<String, u64>,
+}
+
+impl MissReader {
+    /// Finds the kprobes among the attached programs.
+    pub fn new(ebpf: &Ebpf) -> Self {
+        let probes = ebpf
+            .programs()
+            .filter(|(_, program)| matches!(program, Program::KProbe(_)))
+            .filter_map(|(name, program)| {
+                let id = program.info().ok()?.id();
+                Some((name.to_owned(), ProbeLink::of_program(id)?))
+            })
+            .collect();
+        Self {
+            probes,
+            hits: BTreeMap::new(),
+        }
+    }
+
+    /// Lets go of the kprobes: while they are held here they stay attached.
+    pub fn detach(&mut self) {
+        self.read_hits();
+        self.probes.clear();
+    }
+
+    fn read_hits(&mut self) {
+        for (name, link) in &self.probes {
+            if let Some(missed) = link.missed() {
+                self.hits.insert(name.clone(), missed);
+            }
+        }
+    }
+
+    /// The counts of each program in use, by name.
+    pub fn read(&mut self, ebpf: &Ebpf) -> Vec<Misses> {
+        self.read_hits();
+        let mut misses: Vec<Misses> = ebpf
+            .programs()
+            .filter_map(|(name, program)| {
+                Some(Misses {
+                    program: name.to_owned(),
+                    runs: recursion_misses(program)?,
+                    hits: self.hits.get(name).copied(),
+                })
+            })
+            .collect();
+        // The object keeps its programs in no order.
+        misses.sort_unstable_by(|a, b| a.program.cmp(&b.program));
+        misses
+    }
+}
 
 /// Runs of `program` that were skipped; `None` if it is not loaded or the kernel does not say.
-pub fn recursion_misses(program: &Program) -> Option<u64> {
+fn recursion_misses(program: &Program) -> Option<u64> {
     let fd = program.fd().ok()?.as_fd().as_raw_fd();
     let info = fs::read_to_string(format!("/proc/self/fdinfo/{fd}")).ok()?;
     misses_in(&info)

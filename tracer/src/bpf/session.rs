@@ -16,7 +16,7 @@ use super::{
     attach::{Links, attach},
     coverage::{Coverage, ProgramOutcome},
     filter::Filter,
-    misses,
+    misses::{MissReader, Misses},
     object::{self, KernelTypes, ObjectError, Sizes},
     plan::{Backend, programs},
     selftest::{self, Verdict},
@@ -73,6 +73,7 @@ pub struct Session {
     verdict: Verdict,
     own_records: u64,
     snapshots: Result<Snapshots, SnapshotError>,
+    misses: MissReader,
 }
 
 /// What a session starts with.
@@ -127,6 +128,7 @@ impl Session {
         }
         let snapshots = Snapshots::new(&mut ebpf, types.btf());
         let session = Self {
+            misses: MissReader::new(&ebpf),
             snapshots,
             ebpf,
             counters,
@@ -175,7 +177,7 @@ impl Session {
     ///
     /// # Errors
     /// When it lets us but reading fails.
-    pub fn snapshot(&mut self, began: Time) -> Option<Result<(Snapshot, u64), SnapshotError>> {
+    pub fn snapshot(&mut self, began: Time) -> Option<Result<Snapshot, SnapshotError>> {
         let snapshots = self.snapshots.as_mut().ok()?;
         Some(snapshots.read(&mut self.ebpf, began))
     }
@@ -187,6 +189,7 @@ impl Session {
 
     /// Takes the programs off their hooks; counters can still be read.
     pub fn detach(&mut self) {
+        self.misses.detach();
         self.links.clear();
     }
 
@@ -210,12 +213,9 @@ impl Session {
         Ok(sums)
     }
 
-    /// Runs that the kernel skipped, over all programs.
-    pub fn program_misses(&self) -> u64 {
-        self.ebpf
-            .programs()
-            .filter_map(|(_, program)| misses::recursion_misses(program))
-            .sum()
+    /// Runs that the kernel skipped, of each program in use.
+    pub fn misses(&mut self) -> Vec<Misses> {
+        self.misses.read(&self.ebpf)
     }
 }
 

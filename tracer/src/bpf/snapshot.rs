@@ -59,11 +59,11 @@ impl Snapshots {
         })
     }
 
-    /// Reads who holds what now; also gives the number of connections that the kernel's table had no room for.
+    /// Reads who holds what now.
     ///
     /// # Errors
     /// When it cannot be read.
-    pub fn read(&mut self, ebpf: &mut Ebpf, began: Time) -> Result<(Snapshot, u64), SnapshotError> {
+    pub fn read(&mut self, ebpf: &mut Ebpf, began: Time) -> Result<Snapshot, SnapshotError> {
         let program = iterator(ebpf)?;
         let link = program.attach().map_err(SnapshotError::iterator)?;
         let link = program.take_link(link).map_err(SnapshotError::iterator)?;
@@ -78,8 +78,8 @@ impl Snapshots {
             began,
             ..Snapshot::default()
         };
-        let untracked = decode_rows(&self.bytes, self.hz, &mut snapshot)?;
-        Ok((snapshot, untracked))
+        decode_rows(&self.bytes, self.hz, &mut snapshot)?;
+        Ok(snapshot)
     }
 }
 

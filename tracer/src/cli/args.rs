@@ -5,7 +5,7 @@ use std::{ops::RangeInclusive, path::PathBuf, time::Duration};
 use clap::{Parser, Subcommand, ValueEnum};
 use ipnet::IpNet;
 
-use super::values::{byte_size, comm, count, peer, pid, port_range, span};
+use super::values::{byte_size, comm, count, peer, pid, port_range, share, span};
 use crate::bpf::environment::VMLINUX_BTF;
 
 /// Watches TCP connections being opened and closed, and tells which process leaks them, to whom and how fast.
@@ -139,4 +139,7 @@ pub struct Watch {
     /// The kernel's type information
     #[arg(long, value_name = "PATH", default_value = VMLINUX_BTF, help_heading = "Kernel")]
     pub btf: PathBuf,
+    /// Drop this share of the events, from 0 to 1, to see what losses do to the results
+    #[arg(long, value_name = "RATE", default_value = "0", value_parser = share, help_heading = "Kernel")]
+    pub simulate_loss: f64,
 }

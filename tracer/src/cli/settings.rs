@@ -30,6 +30,8 @@ pub struct Settings {
     pub duration: Option<Duration>,
     /// How often to compare with the kernel's descriptor tables.
     pub reconcile: Duration,
+    /// Share of the records to drop, from 0 to 1.
+    pub simulate_loss: f64,
     /// Where the kernel's type information is.
     pub btf: PathBuf,
 }
@@ -84,6 +86,7 @@ impl Watch {
             rows: size(self.rows)?,
             duration: self.duration,
             reconcile: self.reconcile,
+            simulate_loss: self.simulate_loss,
             btf: self.btf,
         })
     }

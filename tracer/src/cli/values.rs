@@ -62,6 +62,17 @@ pub fn peer(text: &str) -> Result<IpNet, String> {
     })
 }
 
+/// A share from 0 to 1.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn share(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
+        _ => Err("a share is a number from 0 to 1, like 0.2".to_owned()),
+    }
+}
+
 /// A time like `90s` or `1h 30m`, more than zero.
 ///
 /// # Errors
@@ -160,6 +171,15 @@ mod tests {
             "-1",
         ] {
             assert!(byte_size(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn shares_are_at_most_the_whole() {
+        assert_eq!(share("0.2"), Ok(0.2));
+        assert_eq!(share("1"), Ok(1.0));
+        for bad in ["1.1", "-0.1", "NaN", "inf", "", "20%"] {
+            assert!(share(bad).is_err(), "{bad:?}");
         }
     }
 

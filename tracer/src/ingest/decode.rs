@@ -43,6 +43,12 @@ pub enum DecodeError {
     /// Its cause is none of [`cause`].
     #[error("unknown cause {0}")]
     Cause(u8),
+    /// Its kind is none of those of a snapshot's rows ([`kind`](tracer_common::snapshot::kind)).
+    #[error("unknown row kind {0}")]
+    Row(u32),
+    /// It is a connection in the queue of no listener.
+    #[error("a waiting connection without a listener before it")]
+    Stray,
 }
 
 /// Decodes one record.

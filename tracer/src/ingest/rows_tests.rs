@@ -3,7 +3,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use tracer_common::{
     event::COMM_LEN,
-    snapshot::HeldRow,
+    snapshot::{HeldRow, ProcessRow, WaitingRow, kind},
     socket::{tcp, v4_mapped},
 };
 use zerocopy::IntoBytes as _;
@@ -14,13 +14,15 @@ use crate::{
     model::{
         connection::{ConnectionId, Phase, ProcessId},
         name::Comm,
-        snapshot::{Held, Listener, ListenerId, Snapshot},
+        snapshot::{Descriptors, Held, Listener, ListenerId, Snapshot, Waiting},
         time::Time,
     },
 };
 
 fn row() -> HeldRow {
     HeldRow {
+        kind: kind::HELD,
+        inode: 9999,
         ts: 1_000_000_000_000,
         jiffies: (7 << 32) + 50_000,
         id: 42,
@@ -37,7 +39,7 @@ fn row() -> HeldRow {
         backlog: 0,
         max_backlog: 0,
         state: tcp::ESTABLISHED,
-        reserved: [0; 7],
+        reserved: [0; 3],
         local: v4_mapped([10, 0, 0, 1]),
         remote: v4_mapped([10, 0, 0, 2]),
         comm: *b"server\0\0\0\0\0\0\0\0\0\0",
@@ -45,9 +47,39 @@ fn row() -> HeldRow {
 }
 
 fn decoded(rows: &[HeldRow]) -> (Snapshot, u64) {
-    let mut snapshot = Snapshot::default();
-    let untracked = decode_rows(rows.as_bytes(), Some(Hz(250)), &mut snapshot).unwrap();
+    let snapshot = decoded_bytes(rows.as_bytes()).unwrap();
+    let untracked = snapshot.untracked;
     (snapshot, untracked)
+}
+
+fn decoded_bytes(rows: &[u8]) -> Result<Snapshot, DecodeError> {
+    let mut snapshot = Snapshot::default();
+    decode_rows(rows, Some(Hz(250)), &mut snapshot).map(|()| snapshot)
+}
+
+fn waiting_row() -> WaitingRow {
+    WaitingRow {
+        kind: kind::WAITING,
+        last_sent: 50_000 - 1_000,
+        id: 43,
+        remote_port: 40_002,
+        state: tcp::ESTABLISHED,
+        reserved: [0; 5],
+        local: v4_mapped([10, 0, 0, 1]),
+        remote: v4_mapped([10, 0, 0, 3]),
+    }
+}
+
+fn listening_row() -> HeldRow {
+    HeldRow {
+        state: tcp::LISTEN,
+        backlog: 3,
+        max_backlog: 128,
+        id: 0,
+        remote_port: 0,
+        local: [0; 16],
+        ..row()
+    }
 }
 
 #[test]
@@ -67,10 +99,10 @@ fn every_field_arrives_where_it_belongs() {
         phase: Phase::Open,
         at: Time(1_000_000_000_000),
         age_at_least: Duration::from_secs(30),
-        inode: 0,
-        idle: Duration::ZERO,
-        sent: 0,
-        received: 0,
+        inode: 9999,
+        idle: Duration::from_secs(10),
+        sent: 1,
+        received: 2,
     };
     assert_eq!(
         (snapshot.held, snapshot.listeners, untracked),
@@ -81,16 +113,12 @@ fn every_field_arrives_where_it_belongs() {
 #[test]
 fn a_listener_tells_its_queue() {
     let listening = HeldRow {
-        state: tcp::LISTEN,
-        backlog: 3,
-        max_backlog: 128,
-        id: 0,
-        remote_port: 0,
-        ..row()
+        local: row().local,
+        ..listening_row()
     };
     let (snapshot, untracked) = decoded(&[listening]);
     let expected = Listener {
-        id: ListenerId(0),
+        id: ListenerId(9999),
         comm: Comm::from("server"),
         at: Time(1_000_000_000_000),
         process: ProcessId {
@@ -105,6 +133,83 @@ fn a_listener_tells_its_queue() {
     assert_eq!(
         (snapshot.held, snapshot.listeners, untracked),
         (vec![], vec![expected], 0)
+    );
+}
+
+#[test]
+fn what_waits_belongs_to_the_listener_before_it() {
+    let given_up = WaitingRow {
+        state: tcp::CLOSE_WAIT,
+        id: 44,
+        ..waiting_row()
+    };
+    let no_room = WaitingRow {
+        id: 0,
+        ..waiting_row()
+    };
+    let mut bytes = listening_row().as_bytes().to_vec();
+    for row in [waiting_row(), given_up, no_room] {
+        bytes.extend_from_slice(row.as_bytes());
+    }
+    let snapshot = decoded_bytes(&bytes).unwrap();
+    let expected = Waiting {
+        id: ConnectionId(43),
+        listener: ListenerId(9999),
+        local: "10.0.0.1:9090".parse().unwrap(),
+        peer: "10.0.0.3:40002".parse().unwrap(),
+        given_up: false,
+        at: Time(1_000_000_000_000),
+        waited: Duration::from_secs(4),
+    };
+    let given_up = Waiting {
+        id: ConnectionId(44),
+        given_up: true,
+        ..expected
+    };
+    assert_eq!(snapshot.waiting, [expected, given_up]);
+    assert_eq!((snapshot.listeners.len(), snapshot.untracked), (1, 1));
+    assert_eq!(
+        decoded_bytes(waiting_row().as_bytes()).unwrap_err(),
+        DecodeError::Stray
+    );
+}
+
+#[test]
+fn a_process_tells_its_descriptors() {
+    let process = ProcessRow {
+        kind: kind::PROCESS,
+        tgid: 4711,
+        ts: 5,
+        start: 77,
+        limit: 1024,
+        descriptors: 1000,
+        sockets: 990,
+        comm: *b"server\0\0\0\0\0\0\0\0\0\0",
+    };
+    let expected = Descriptors {
+        process: ProcessId {
+            pid: 4711,
+            start: Time(77),
+        },
+        comm: Comm::from("server"),
+        used: 1000,
+        sockets: 990,
+        limit: Some(1024),
+        at: Time(5),
+    };
+    assert_eq!(decoded_bytes(process.as_bytes()).unwrap().descriptors, [expected]);
+    let unlimited = ProcessRow {
+        limit: u64::MAX,
+        ..process
+    };
+    assert_eq!(
+        decoded_bytes(unlimited.as_bytes()).unwrap().descriptors[0].limit,
+        None
+    );
+    let unknown = ProcessRow { kind: 9, ..process };
+    assert_eq!(
+        decoded_bytes(unknown.as_bytes()).unwrap_err(),
+        DecodeError::Row(9)
     );
 }
 

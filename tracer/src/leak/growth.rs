@@ -102,6 +102,15 @@ impl Detector for GrowthRule {
             }
             // When it opened is not known: it is no growth that anybody saw.
             Fact::Found { .. } => {}
+            // The one did not close it, but has it no more; the other has it since it opened.
+            Fact::Moved { from, to, opened, .. } => {
+                if let Some(watch) = self.watched.get_mut(&from) {
+                    watch.row = None;
+                }
+                if let Some(at) = opened {
+                    self.observe(&Fact::Opened { group: to, at });
+                }
+            }
             Fact::Closed { group, .. } => {
                 let watch = self.watched.entry(group).or_default();
                 watch.closed += 1;

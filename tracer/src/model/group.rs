@@ -1,6 +1,9 @@
 //! Tables of tallies, bounded.
 
-use std::{collections::HashMap, hash::Hash};
+use std::{
+    collections::{BTreeMap, HashMap},
+    hash::Hash,
+};
 
 use super::{
     tally::{Lifetimes, Tally},
@@ -23,6 +26,8 @@ pub struct Aggregate {
     pub tally: Tally,
     /// How long its closed connections lived.
     pub lifetimes: Lifetimes,
+    /// Failed attempts by errno; 0 stands for those that the process gave up.
+    pub failures: BTreeMap<u16, u64>,
     /// When anything last happened in it.
     pub touched: Time,
 }
@@ -35,13 +40,13 @@ pub trait Entry: Default {
 
 impl Entry for Group {
     fn is_stale(&self, before: Time) -> bool {
-        self.tally.open == 0 && self.tally.connecting == 0 && self.touched < before
+        self.tally.is_idle() && self.touched < before
     }
 }
 
 impl Entry for Aggregate {
     fn is_stale(&self, before: Time) -> bool {
-        self.tally.open == 0 && self.tally.connecting == 0 && self.touched < before
+        self.tally.is_idle() && self.touched < before
     }
 }
 

@@ -2,13 +2,18 @@
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
-    net::SocketAddr,
     time::Duration,
 };
 
+mod counting;
+mod transitions;
+
+pub(super) use transitions::Entrance;
+
 use super::{
-    connection::{Connection, ConnectionId, GroupKey, Peer, PeerKey, Phase, Phases, ProcessId},
-    event::{EndCause, Event, EventKind, Opening, StateChange},
+    budget::{Budget, Standing},
+    connection::{Connection, ConnectionId, GroupKey, PeerKey, Phase, Phases, ProcessId},
+    event::{EndCause, Event, EventKind},
     group::{Aggregate, Group, Table},
     listener::ListeningSocket,
     name::Comm,
@@ -64,6 +69,18 @@ pub enum Fact {
         /// When it had opened.
         opened: Time,
     },
+    /// A snapshot found a connection with another process than the one it counted for: after `fork`, or passed on
+    /// through a UNIX socket.
+    Moved {
+        /// The group that had it.
+        from: GroupKey,
+        /// The group that has it.
+        to: GroupKey,
+        /// When that was noticed.
+        at: Time,
+        /// When it had opened; `None` if nobody saw that.
+        opened: Option<Time>,
+    },
 }
 
 /// Events that did not fit the books. None of them is an error of the traced programs.
@@ -79,6 +96,8 @@ pub struct Irregularities {
     pub untracked: u64,
     /// Connections counted under `other` because a table was full.
     pub overflowed: u64,
+    /// Held connections that the kernel side had no room for, by the last snapshot.
+    pub unlisted: u64,
 }
 
 /// How long a close may precede its opening: events of different CPUs can be a little out of order.
@@ -99,15 +118,15 @@ pub(super) struct EarlyClose {
 /// The books.
 pub struct Ledger {
     pub(super) limits: Limits,
-    connections: HashMap<ConnectionId, Connection>,
+    pub(super) connections: HashMap<ConnectionId, Connection>,
     groups: Table<GroupKey, Group>,
     processes: Table<ProcessId, Aggregate>,
     peers: Table<PeerKey, Aggregate>,
-    names: HashMap<ProcessId, Comm>,
+    pub(super) names: HashMap<ProcessId, Comm>,
     pub(super) early: HashMap<ConnectionId, EarlyClose>,
     failures: BTreeMap<u16, u64>,
     total: Tally,
-    irregularities: Irregularities,
+    pub(super) irregularities: Irregularities,
     /// Connections that ended since a snapshot began, while one is being read.
     pub(super) ended_meanwhile: Option<HashSet<ConnectionId>>,
     /// Connections that a snapshot found and no filter lets in: the kernel side follows them all the same.
@@ -116,8 +135,8 @@ pub struct Ledger {
     pub(super) missing: HashSet<ConnectionId>,
     /// Listening sockets of the last snapshot.
     pub(super) listeners: Vec<ListeningSocket>,
-    /// Descriptor tables of the last snapshot.
-    pub(super) descriptors: HashMap<ProcessId, Descriptors>,
+    /// Descriptor tables of the last snapshot, and what they were before.
+    pub(super) budgets: HashMap<ProcessId, Budget>,
 }
 
 impl Ledger {
@@ -138,7 +157,7 @@ impl Ledger {
             missing: HashSet::new(),
             unwatched: HashSet::new(),
             listeners: Vec::new(),
-            descriptors: HashMap::new(),
+            budgets: HashMap::new(),
         }
     }
 
@@ -182,240 +201,14 @@ impl Ledger {
         }
     }
 
-    fn opened(&mut self, id: ConnectionId, at: Time, opening: Opening, facts: &mut Vec<Fact>) {
-        match self.connections.get(&id) {
-            // A snapshot came an instant before the hook: what it found is seen opening after all.
-            Some(&Connection {
-                older: true,
-                group,
-                phase,
-                ..
-            }) => {
-                self.each_tally(group, at, |tally| tally.unfind(phase));
-                self.connections.remove(&id);
-            }
-            Some(_) => {
-                self.irregularities.duplicates += 1;
-                return;
-            }
-            None => {}
-        }
-        self.enter(id, at, opening, false, facts);
-    }
-
-    /// Enters a connection that is not known yet; `older` if it was found, not seen opening.
-    pub(super) fn enter(
-        &mut self,
-        id: ConnectionId,
-        at: Time,
-        opening: Opening,
-        older: bool,
-        facts: &mut Vec<Fact>,
-    ) {
-        if self.connections.len() >= self.limits.connections {
-            self.irregularities.untracked += 1;
-            return;
-        }
-        let group = self.place(opening);
-        let phase = if opening.connecting {
-            Phase::Connecting
-        } else {
-            Phase::Open
-        };
-        let Opening {
-            local, peer, netns, ..
-        } = opening;
-        let connection = Connection {
-            group,
-            local,
-            peer,
-            netns,
-            opener: (!older).then_some(opening.process),
-            holders: 1,
-            opened: at,
-            older,
-            phase,
-            phase_since: at,
-        };
-        self.connections.insert(id, connection);
-        if opening.connecting {
-            self.each_tally(group, at, Tally::attempt);
-        } else if older {
-            self.each_tally(group, at, Tally::find);
-            facts.push(Fact::Found { group, at });
-        } else {
-            self.count_open(group, at, facts);
-        }
-        if let Some(close) = self.early.remove(&id) {
-            self.released(id, close.at.max(at), close.connected, facts);
-        }
-    }
-
     /// Whether a connection is in the books.
     pub(super) fn knows(&self, id: ConnectionId) -> bool {
         self.connections.contains_key(&id)
     }
 
-    /// A connection in the books.
-    pub(super) fn connection_mut(&mut self, id: ConnectionId) -> Option<&mut Connection> {
-        self.connections.get_mut(&id)
-    }
-
     /// Ends a connection that no descriptor holds any more, although nobody told.
     pub(super) fn end_unheld(&mut self, id: ConnectionId, at: Time, facts: &mut Vec<Fact>) {
         self.ended(id, at, EndCause::Unobserved, facts);
-    }
-
-    fn state_changed(&mut self, id: ConnectionId, at: Time, change: StateChange, facts: &mut Vec<Fact>) {
-        if matches!(change, StateChange::PeerClosed | StateChange::ShutDown) {
-            // Only connections get there, so the establishment was missed if it was not told.
-            self.established(id, at, facts);
-        }
-        let Some(connection) = self.connections.get_mut(&id) else {
-            // While a snapshot is read, it may be of a socket whose row is not entered yet: no orphan.
-            self.irregularities.orphans += u64::from(self.ended_meanwhile.is_none());
-            return;
-        };
-        let group = connection.group;
-        let before = connection.phase;
-        let after = match (before, change) {
-            (Phase::Connecting, StateChange::Established { local_port }) => {
-                if local_port != 0 {
-                    connection.local = SocketAddr::new(connection.local.ip(), local_port);
-                }
-                return self.established(id, at, facts);
-            }
-            (Phase::Connecting, StateChange::Closed { error }) => Phase::Failed(error),
-            (Phase::Open, StateChange::PeerClosed) => Phase::HalfClosedRemote,
-            (Phase::Open | Phase::HalfClosedRemote, StateChange::ShutDown) => Phase::HalfClosedLocal,
-            (held, StateChange::Closed { .. }) if held.is_held() => Phase::DeadHeld,
-            (unchanged, _) => unchanged,
-        };
-        if after == before {
-            return;
-        }
-        connection.enter(after, at);
-        if let Phase::Failed(error) = after {
-            self.count_failure(group, at, error);
-        }
-    }
-
-    /// An attempt became a connection. Does nothing in any other phase.
-    fn established(&mut self, id: ConnectionId, at: Time, facts: &mut Vec<Fact>) {
-        let Some(connection) = self.connections.get_mut(&id) else {
-            return;
-        };
-        if connection.phase != Phase::Connecting {
-            return;
-        }
-        connection.opened = at;
-        connection.enter(Phase::Open, at);
-        let group = connection.group;
-        self.each_tally(group, at, |tally| tally.attempt_over(false));
-        self.count_open(group, at, facts);
-    }
-
-    fn released(&mut self, id: ConnectionId, at: Time, connected: bool, facts: &mut Vec<Fact>) {
-        if connected {
-            // Only does something where the establishment was missed.
-            self.established(id, at, facts);
-        }
-        let Some(connection) = self.connections.get_mut(&id) else {
-            self.remember_early(id, EarlyClose { at, connected });
-            return;
-        };
-        let Connection {
-            group, opened, phase, ..
-        } = *connection;
-        if phase == Phase::Released {
-            return;
-        }
-        connection.enter(Phase::Released, at);
-        match phase {
-            Phase::Connecting => self.count_failure(group, at, 0),
-            held if held.is_held() => self.count_close(group, at, opened, facts),
-            _ => {}
-        }
-    }
-
-    fn ended(&mut self, id: ConnectionId, at: Time, cause: EndCause, facts: &mut Vec<Fact>) {
-        self.released(id, at, false, facts);
-        if self.connections.remove(&id).is_some() {
-            if let Some(ended) = &mut self.ended_meanwhile {
-                ended.insert(id);
-            }
-            self.irregularities.unobserved += u64::from(cause == EndCause::Unobserved);
-        }
-    }
-
-    fn remember_early(&mut self, id: ConnectionId, close: EarlyClose) {
-        if self.early.len() < EARLY_LIMIT || self.early.contains_key(&id) {
-            self.early.entry(id).or_insert(close);
-        } else {
-            self.irregularities.orphans += 1;
-        }
-    }
-
-    /// Where a new connection is counted: its own group, or `other` where a table is full.
-    fn place(&mut self, opening: Opening) -> GroupKey {
-        let service_port = opening.service_port();
-        let process = self.processes.place(opening.process, ProcessId::OTHER);
-        let wanted = GroupKey {
-            process,
-            direction: opening.direction,
-            peer: Peer::Address(opening.peer.ip()),
-            service_port,
-        };
-        // Without its port: one fallback per port would let a port scan outgrow the tables.
-        let other = GroupKey {
-            peer: Peer::Other,
-            service_port: 0,
-            ..wanted
-        };
-        let mut group = self.groups.place(wanted, other);
-        let peer = group.peer_key();
-        if self.peers.place(peer, other.peer_key()) != peer {
-            group = other;
-        }
-        if group != wanted || process != opening.process {
-            self.irregularities.overflowed += 1;
-        }
-        if process == opening.process {
-            self.names.insert(process, opening.comm);
-        }
-        group
-    }
-
-    fn count_open(&mut self, group: GroupKey, at: Time, facts: &mut Vec<Fact>) {
-        self.each_tally(group, at, |tally| tally.open(at));
-        facts.push(Fact::Opened { group, at });
-    }
-
-    fn count_close(&mut self, group: GroupKey, at: Time, opened: Time, facts: &mut Vec<Fact>) {
-        self.each_tally(group, at, |tally| tally.close(at));
-        let lifetime = at.since(opened);
-        self.processes.entry(group.process).lifetimes.add(lifetime);
-        self.peers.entry(group.peer_key()).lifetimes.add(lifetime);
-        facts.push(Fact::Closed { group, at, opened });
-    }
-
-    fn count_failure(&mut self, group: GroupKey, at: Time, error: u16) {
-        self.each_tally(group, at, |tally| tally.attempt_over(true));
-        *self.failures.entry(error).or_default() += 1;
-    }
-
-    fn each_tally(&mut self, group: GroupKey, at: Time, change: impl Fn(&mut Tally)) {
-        let entry = self.groups.entry(group);
-        change(&mut entry.tally);
-        entry.touched = entry.touched.max(at);
-        for aggregate in [
-            self.processes.entry(group.process),
-            self.peers.entry(group.peer_key()),
-        ] {
-            change(&mut aggregate.tally);
-            aggregate.touched = aggregate.touched.max(at);
-        }
-        change(&mut self.total);
     }
 
     /// All connections that were not forgotten yet, released ones included.
@@ -458,7 +251,34 @@ impl Ledger {
 
     /// The descriptor table of a process, as the last snapshot found it.
     pub fn descriptors(&self, process: ProcessId) -> Option<&Descriptors> {
-        self.descriptors.get(&process)
+        self.budgets.get(&process).map(Budget::last)
+    }
+
+    /// What a process has left of its descriptors, at this moment.
+    pub fn budget(&self, process: ProcessId, now: Time) -> Option<Standing> {
+        let open = self
+            .processes
+            .get(&process)
+            .map_or(0, |process| process.tally.open);
+        Some(self.budgets.get(&process)?.standing(open, now))
+    }
+
+    /// Whether a process has used up its descriptors, by the books, since they were last counted.
+    pub fn has_new_exhaustion(&self, now: Time) -> bool {
+        self.budgets.iter().any(|(process, budget)| {
+            !budget.is_exhausted()
+                && self
+                    .budget(*process, now)
+                    .is_some_and(|standing| standing.is_exhausted())
+        })
+    }
+
+    /// Whether a process that listens had no descriptor left when they were last counted: its queue may be filling.
+    pub fn has_exhausted_server(&self) -> bool {
+        self.listeners
+            .iter()
+            .flat_map(|listener| &listener.holders)
+            .any(|(process, _)| self.budgets.get(process).is_some_and(Budget::is_exhausted))
     }
 
     /// The name of a process, empty if unknown.

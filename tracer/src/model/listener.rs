@@ -1,6 +1,6 @@
 //! Listening sockets and their queues, as the last snapshot found them.
 
-use std::{collections::HashMap, net::SocketAddr, time::Duration};
+use std::{cmp::Reverse, collections::HashMap, net::SocketAddr, time::Duration};
 
 use super::{
     connection::ProcessId,
@@ -14,7 +14,8 @@ use super::{
 pub struct ListeningSocket {
     /// Which.
     pub id: ListenerId,
-    /// Who holds it: several processes after a fork. Never empty; the first is the one with the lowest process id.
+    /// Who holds it: several processes after a fork. Never empty; first comes the one with the most connections of this
+    /// port, which is most likely the one that accepts.
     pub holders: Vec<(ProcessId, Comm)>,
     /// Inode number of the network namespace.
     pub netns: u32,
@@ -83,8 +84,18 @@ pub fn of(snapshot: &Snapshot) -> Vec<ListeningSocket> {
         }
     }
     let mut sockets: Vec<ListeningSocket> = sockets.into_values().collect();
+    let mut accepted: HashMap<(ProcessId, u32, u16), u32> = HashMap::new();
+    for row in &snapshot.held {
+        *accepted
+            .entry((row.process, row.netns, row.local.port()))
+            .or_default() += 1;
+    }
     for socket in &mut sockets {
-        socket.holders.sort_unstable_by_key(|(process, _)| *process);
+        let (netns, port) = (socket.netns, socket.local.port());
+        socket.holders.sort_unstable_by_key(|(process, _)| {
+            let held = accepted.get(&(*process, netns, port)).copied().unwrap_or(0);
+            (Reverse(held), *process)
+        });
     }
     sockets.sort_unstable_by_key(|socket| socket.id);
     sockets

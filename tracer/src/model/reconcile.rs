@@ -6,11 +6,12 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{
+    budget::Budget,
     connection::{Connection, ConnectionId, Direction, Phase, ProcessId},
     event::Opening,
-    ledger::{Fact, Ledger},
+    ledger::{Entrance, Fact, Ledger},
     listener,
-    snapshot::{Held, Reconciled, Snapshot},
+    snapshot::{Descriptors, Held, Reconciled, Snapshot, Waiting},
     time::Time,
 };
 
@@ -26,110 +27,224 @@ impl Ledger {
         self.ended_meanwhile = None;
     }
 
-    /// Enters a snapshot. A connection that no descriptor holds ends when the next snapshot misses it, too: a descriptor
-    /// goes first and the socket an instant later (`fput` in `fs/file_table.c` leaves the rest to the return from the
-    /// system call), and one may be on its way between two processes. All events that were submitted before it was complete must have been applied.
+    /// Enters a snapshot. A connection that no descriptor holds and that waits in no queue ends when the next snapshot
+    /// misses it, too: a descriptor goes first and the socket an instant later (`fput` in `fs/file_table.c` leaves the
+    /// rest to the return from the system call), and one may be on its way between two processes. All events that were
+    /// submitted before it was complete must have been applied.
     ///
-    /// `admits` says whether a connection of this direction and service port is watched: of what was open before the
-    /// tracer came, the kernel side does not know.
+    /// `admits` says whether a connection is watched: of what was open before the tracer came, the kernel side does not
+    /// know.
     pub fn reconcile(
         &mut self,
         snapshot: &Snapshot,
         now: Time,
-        admits: impl Fn(Direction, u16) -> bool,
+        admits: impl Fn(&Opening) -> bool,
         facts: &mut Vec<Fact>,
     ) -> Reconciled {
         let ended_meanwhile = self.ended_meanwhile.take().unwrap_or_default();
         let mut reconciled = Reconciled::default();
-        // The first descriptor stands for the others: a socket that is held twice is one connection.
-        let mut held: HashMap<ConnectionId, &Held> = HashMap::with_capacity(snapshot.held.len());
-        for row in &snapshot.held {
-            held.entry(row.id).or_insert(row);
-        }
+        let held = HeldRows::of(snapshot);
+        let waiting: HashSet<ConnectionId> = snapshot.waiting.iter().map(|waiting| waiting.id).collect();
         let missing: HashSet<ConnectionId> = self
-            .connections()
+            .connections
+            .iter()
             .filter(|(id, connection)| {
-                // What kernel threads hold has no descriptor; what failed is no connection.
-                let needs_descriptor = connection.phase.is_held() || connection.phase == Phase::Connecting;
-                needs_descriptor
-                    && connection.group.process != ProcessId::KERNEL
-                    && connection.phase_since < snapshot.began
-                    && !held.contains_key(id)
+                let is_there = match connection.phase {
+                    // What failed is no connection, and what was released has no descriptor.
+                    Phase::Failed(_) | Phase::Released => true,
+                    Phase::Unaccepted { .. } => waiting.contains(id) || held.contains(**id),
+                    // Nor has what kernel threads hold.
+                    _ => connection.group.process == ProcessId::KERNEL || held.contains(**id),
+                };
+                !is_there && connection.phase_since < snapshot.began
             })
-            .map(|(id, _)| id)
+            .map(|(id, _)| *id)
             .collect();
-        for id in missing.intersection(&std::mem::take(&mut self.missing)) {
-            reconciled.ended += 1;
-            self.end_unheld(*id, now, facts);
+        let missed_before = std::mem::take(&mut self.missing);
+        let mut unheld: Vec<ConnectionId> = missing.intersection(&missed_before).copied().collect();
+        // In an order, so that the same events give the same facts.
+        unheld.sort_unstable();
+        reconciled.ended = unheld.len() as u64;
+        for id in unheld {
+            self.end_unheld(id, now, facts);
         }
         self.missing = missing.into_iter().filter(|id| self.knows(*id)).collect();
         reconciled.missing = self.missing.len() as u64;
-        self.listeners = listener::of(snapshot);
-        self.descriptors = snapshot
-            .descriptors
-            .iter()
-            .map(|table| (table.process, *table))
-            .collect();
         let directions = snapshot.directions();
-        for (id, row) in held {
-            if self.knows(id) {
-                reconciled.confirmed += 1;
-            } else if !ended_meanwhile.contains(&id) {
-                reconciled.added += u64::from(self.add_older(id, row, directions.of(row), &admits, facts));
+        for rows in held.connections() {
+            let Some(&row) = rows.first() else { continue };
+            match self.connections.get(&row.id).map(|connection| connection.phase) {
+                // It was accepted, and nobody told.
+                Some(Phase::Unaccepted { .. }) => self.forget_waiting(row.id, row.at),
+                Some(_) => {
+                    reconciled.confirmed += 1;
+                    reconciled.moved += u64::from(self.follow_holder(row.id, rows, now, facts));
+                    continue;
+                }
+                None if ended_meanwhile.contains(&row.id) => continue,
+                None => {}
+            }
+            let direction = directions.of(row);
+            reconciled.added += u64::from(self.add_older(row, direction, &admits, facts));
+        }
+        self.listeners = listener::of(snapshot);
+        for waiting in &snapshot.waiting {
+            if !self.knows(waiting.id) && !ended_meanwhile.contains(&waiting.id) {
+                self.add_waiting(waiting, &admits, facts);
             }
         }
+        for row in &snapshot.held {
+            // A process keeps its id and changes its name when it runs another program.
+            if let Some(name) = self.names.get_mut(&row.process) {
+                *name = row.comm;
+            }
+        }
+        self.read_budgets(&snapshot.descriptors);
+        self.irregularities.unlisted = snapshot.untracked;
         reconciled
+    }
+
+    /// Keeps a connection with a process that holds it; says whether it moved.
+    fn follow_holder(&mut self, id: ConnectionId, rows: &[&Held], now: Time, facts: &mut Vec<Fact>) -> bool {
+        let Some(connection) = self.connections.get_mut(&id) else {
+            return false;
+        };
+        let holders = rows.chunk_by(|a, b| a.process == b.process).count();
+        connection.holders = u16::try_from(holders).unwrap_or(u16::MAX);
+        let current = connection.group.process;
+        if current == ProcessId::OTHER || rows.iter().any(|row| row.process == current) {
+            return false;
+        }
+        let Some(heir) = rows.first() else {
+            return false;
+        };
+        self.hand_over(id, (heir.process, heir.comm), now, facts);
+        true
     }
 
     /// Enters a connection that was open before anybody watched; says whether it is watched.
     fn add_older(
         &mut self,
-        id: ConnectionId,
         row: &Held,
         direction: Direction,
-        admits: impl Fn(Direction, u16) -> bool,
+        admits: impl Fn(&Opening) -> bool,
         facts: &mut Vec<Fact>,
     ) -> bool {
-        let Held {
-            process,
-            comm,
-            netns,
-            local,
-            peer,
-            phase,
-            at,
-            age_at_least,
-            ..
-        } = *row;
         let opening = Opening {
-            process,
-            comm,
+            process: row.process,
+            comm: row.comm,
             direction,
-            connecting: phase == Phase::Connecting,
-            local,
-            peer,
-            netns,
+            connecting: row.phase == Phase::Connecting,
+            local: row.local,
+            peer: row.peer,
+            netns: row.netns,
         };
-        if !admits(direction, opening.service_port()) {
-            // Its close may have been told before this row was entered.
-            self.early.remove(&id);
-            if self.unwatched.len() < self.limits.connections {
-                self.unwatched.insert(id);
-            }
+        if !self.is_watched(row.id, &opening, admits) {
             return false;
         }
-        self.enter(id, at.earlier(age_at_least), opening, true, facts);
+        self.enter(
+            row.id,
+            row.at.earlier(row.age_at_least),
+            opening,
+            Entrance::Found,
+            facts,
+        );
         if let Some(Connection {
-            phase: current,
-            phase_since,
-            ..
-        }) = self.connection_mut(id)
+            phase, phase_since, ..
+        }) = self.connections.get_mut(&row.id)
         {
             // Open or connecting already; half closed and dead ones came to that at an unknown time.
-            if *current == Phase::Open {
-                (*current, *phase_since) = (phase, at);
+            if *phase == Phase::Open {
+                (*phase, *phase_since) = (row.phase, row.at);
             }
         }
         true
+    }
+
+    /// Enters a connection that no process has accepted, for the owner of its listener.
+    fn add_waiting(&mut self, waiting: &Waiting, admits: impl Fn(&Opening) -> bool, facts: &mut Vec<Fact>) {
+        let Some(listener) = self
+            .listeners
+            .iter()
+            .find(|listener| listener.id == waiting.listener)
+        else {
+            return;
+        };
+        let (process, comm) = listener.owner();
+        let opening = Opening {
+            process,
+            comm,
+            direction: Direction::Inbound,
+            connecting: false,
+            local: waiting.local,
+            peer: waiting.peer,
+            netns: listener.netns,
+        };
+        if self.is_watched(waiting.id, &opening, admits) {
+            let entrance = Entrance::Waiting {
+                given_up: waiting.given_up,
+            };
+            let since = waiting.at.earlier(waiting.waited);
+            self.enter(waiting.id, since, opening, entrance, facts);
+        }
+    }
+
+    /// Whether a filter lets in what a snapshot found. The kernel side follows it all the same.
+    fn is_watched(&mut self, id: ConnectionId, opening: &Opening, admits: impl Fn(&Opening) -> bool) -> bool {
+        if admits(opening) {
+            return true;
+        }
+        // Its close may have been told before this row was entered.
+        self.early.remove(&id);
+        if self.unwatched.len() < self.limits.connections {
+            self.unwatched.insert(id);
+        }
+        false
+    }
+
+    fn read_budgets(&mut self, tables: &[Descriptors]) {
+        let mut tables_by_process: HashMap<ProcessId, Descriptors> = HashMap::with_capacity(tables.len());
+        for table in tables {
+            tables_by_process
+                .entry(table.process)
+                // Of a thread that does not share its process's table.
+                .and_modify(|sum| {
+                    sum.used = sum.used.max(table.used);
+                    sum.sockets = sum.sockets.max(table.sockets);
+                })
+                .or_insert(*table);
+        }
+        self.budgets
+            .retain(|process, _| tables_by_process.contains_key(process));
+        for (process, table) in tables_by_process {
+            let open = self
+                .processes()
+                .get(&process)
+                .map_or(0, |process| process.tally.open);
+            self.budgets
+                .entry(process)
+                .and_modify(|budget| budget.read(table, open))
+                .or_insert_with(|| Budget::new(table, open));
+        }
+    }
+}
+
+/// The rows of held connections, by connection and process: a socket that is held twice is one connection.
+struct HeldRows<'a>(Vec<&'a Held>);
+
+impl<'a> HeldRows<'a> {
+    fn of(snapshot: &'a Snapshot) -> Self {
+        let mut rows: Vec<&Held> = snapshot.held.iter().collect();
+        rows.sort_unstable_by_key(|row| (row.id, row.process, row.fd));
+        Self(rows)
+    }
+
+    fn contains(&self, id: ConnectionId) -> bool {
+        self.0.binary_search_by_key(&id, |row| row.id).is_ok()
+    }
+
+    /// The rows of each connection.
+    fn connections(&self) -> impl Iterator<Item = &[&'a Held]> {
+        self.0.chunk_by(|a, b| a.id == b.id)
     }
 }

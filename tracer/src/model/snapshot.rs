@@ -129,6 +129,8 @@ pub struct Reconciled {
     pub added: u64,
     /// Connections that the ledger held open, and no descriptor in two snapshots.
     pub ended: u64,
+    /// Connections that went to another process.
+    pub moved: u64,
     /// Connections that this snapshot misses: the next one decides, and should come soon.
     pub missing: u64,
 }

@@ -62,19 +62,25 @@ fn index(slot: u64) -> usize {
     (slot % SLOTS as u64) as usize
 }
 
-/// The counts of a group, a process or a peer. Conservation: `opened + older = open + closed`.
+/// The counts of a group, a process or a peer. Conservation: `opened + older + received = open + closed + given`.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
     /// Held now: established, accepted, half closed or dead.
     pub open: u32,
     /// Attempts under way.
     pub connecting: u32,
+    /// In the queue of a listener, not accepted.
+    pub unaccepted: u32,
     /// Opened while the tracer watched.
     pub opened: u64,
     /// Found open by a snapshot: opened before the tracer watched, or while it missed it.
     pub older: u64,
     /// Ever closed.
     pub closed: u64,
+    /// Open ones that came from another process.
+    pub received: u64,
+    /// Open ones that went to another process.
+    pub given: u64,
     /// Attempts that never became a connection.
     pub failed: u64,
     /// Openings per minute.
@@ -99,12 +105,47 @@ impl Tally {
 
     /// What was found in this phase turns out to be a connection that is seen opening.
     pub fn unfind(&mut self, phase: Phase) {
+        self.leave(phase);
         if phase.is_held() {
-            self.open = self.open.saturating_sub(1);
             self.older = self.older.saturating_sub(1);
-        } else if phase == Phase::Connecting {
-            self.connecting = self.connecting.saturating_sub(1);
         }
+    }
+
+    /// A connection in this phase went to another process.
+    pub fn give(&mut self, phase: Phase) {
+        self.leave(phase);
+        self.given += u64::from(phase.is_held());
+    }
+
+    /// A connection in this phase came from another process.
+    pub fn receive(&mut self, phase: Phase) {
+        self.received += u64::from(phase.is_held());
+        match phase {
+            Phase::Connecting => self.connecting += 1,
+            Phase::Unaccepted { .. } => self.unaccepted += 1,
+            held if held.is_held() => self.open += 1,
+            _ => {}
+        }
+    }
+
+    /// One that waited in a queue was accepted, or is gone.
+    pub fn stop_waiting(&mut self) {
+        self.unaccepted = self.unaccepted.saturating_sub(1);
+    }
+
+    fn leave(&mut self, phase: Phase) {
+        let count = match phase {
+            Phase::Connecting => &mut self.connecting,
+            Phase::Unaccepted { .. } => &mut self.unaccepted,
+            held if held.is_held() => &mut self.open,
+            _ => return,
+        };
+        *count = count.saturating_sub(1);
+    }
+
+    /// Whether nothing is open, under way or waiting.
+    pub const fn is_idle(&self) -> bool {
+        self.open == 0 && self.connecting == 0 && self.unaccepted == 0
     }
 
     /// A connection closed.

@@ -169,7 +169,7 @@ fn recount<K: Copy + Debug + Eq + Hash>(
     let mut told: HashMap<K, (u64, u64)> = HashMap::new();
     for fact in facts {
         match *fact {
-            Fact::Found { .. } => panic!("nothing is found without a snapshot"),
+            Fact::Found { .. } | Fact::Moved { .. } => panic!("nothing is found without a snapshot"),
             Fact::Opened { group, .. } => told.entry(key_of(group)).or_default().0 += 1,
             Fact::Closed { group, .. } => told.entry(key_of(group)).or_default().1 += 1,
         }

@@ -1,12 +1,14 @@
 //! The books as people look at them: per process and per peer, with the ages of what is open.
 
-use std::{collections::HashMap, hash::Hash, time::Duration};
+use std::{cmp::Reverse, collections::HashMap, hash::Hash, time::Duration};
 
 use super::{
-    connection::{Connection, PeerKey, ProcessId},
+    budget::Standing,
+    connection::{Connection, PeerKey, Phases, ProcessId},
     group::{Aggregate, Table},
     ledger::Ledger,
     name::Comm,
+    tally::Tally,
     time::Time,
 };
 
@@ -61,35 +63,38 @@ impl Ages {
 pub struct Row<K> {
     /// The process or peer.
     pub key: K,
-    /// Open now.
-    pub open: u32,
-    /// Attempts under way.
-    pub connecting: u32,
-    /// Opened while the tracer watched.
-    pub opened: u64,
-    /// Found open by a snapshot.
-    pub older: u64,
-    /// Ever closed.
-    pub closed: u64,
-    /// Attempts that failed.
-    pub failed: u64,
+    /// Its counts.
+    pub counts: Counts,
+}
+
+/// The counts of one line.
+#[derive(Clone, Debug)]
+pub struct Counts {
+    /// Sums since the tracer started, and what is open now.
+    pub tally: Tally,
     /// Openings in the last minute.
     pub opened_per_minute: u32,
     /// Closes in the last minute.
     pub closed_per_minute: u32,
+    /// The phases of what is open.
+    pub phases: Phases,
     /// Ages of what is open.
     pub ages: Option<Ages>,
     /// Median and 90th percentile of the lifetimes of what closed.
     pub lifetimes: Option<(Duration, Duration)>,
+    /// Failed attempts by errno; 0 stands for those that the process gave up.
+    pub failures: Vec<(u16, u64)>,
 }
 
-/// A process as a key of a view.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// A process in a view.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProcessKey {
     /// Which.
     pub id: ProcessId,
     /// Its name.
     pub comm: Comm,
+    /// Its descriptors, if they were counted.
+    pub standing: Option<Standing>,
 }
 
 /// The rows per process, the fullest first, at most `limit` of them, and how many there are in all.
@@ -99,11 +104,13 @@ pub fn per_process(ledger: &Ledger, now: Time, limit: usize) -> (Vec<Row<Process
     });
     let named = rows
         .into_iter()
-        .map(|row| {
-            row.with_key(|id| ProcessKey {
+        .map(|Row { key: id, counts }| Row {
+            key: ProcessKey {
                 id,
                 comm: ledger.name(id),
-            })
+                standing: ledger.budget(id, now),
+            },
+            counts,
         })
         .collect();
     (named, ledger.processes().len())
@@ -117,6 +124,15 @@ pub fn per_peer(ledger: &Ledger, now: Time, limit: usize) -> (Vec<Row<PeerKey>>,
     (rows, ledger.peers().len())
 }
 
+/// The phases of everything that is open.
+pub fn phases(ledger: &Ledger) -> Phases {
+    let mut phases = Phases::default();
+    for (_, connection) in ledger.connections() {
+        phases.add(connection.phase);
+    }
+    phases
+}
+
 fn rows<K: Eq + Hash + Ord + Copy>(
     ledger: &Ledger,
     table: &Table<K, Aggregate>,
@@ -124,78 +140,54 @@ fn rows<K: Eq + Hash + Ord + Copy>(
     limit: usize,
     key_of: impl Fn(&Connection) -> K,
 ) -> Vec<Row<K>> {
-    let mut rows: Vec<Row<K>> = table
+    let mut fullest: Vec<(&K, &Aggregate)> = table.iter().collect();
+    fullest.sort_unstable_by_key(|(key, aggregate)| {
+        let tally = &aggregate.tally;
+        (Reverse((tally.open, tally.unaccepted, tally.opened)), **key)
+    });
+    fullest.truncate(limit);
+    let mut open: HashMap<K, (Phases, Vec<Age>)> = fullest
         .iter()
-        .map(|(key, aggregate)| row(*key, aggregate, now))
+        .map(|(key, _)| (**key, Default::default()))
         .collect();
-    rows.sort_unstable_by_key(|row| (std::cmp::Reverse((row.open, row.opened)), row.key));
-    rows.truncate(limit);
-    let mut ages: HashMap<K, Vec<Age>> = rows.iter().map(|row| (row.key, Vec::new())).collect();
     for (_, connection) in ledger
         .connections()
         .filter(|(_, connection)| connection.phase.is_held())
     {
-        if let Some(ages) = ages.get_mut(&key_of(connection)) {
+        if let Some((phases, ages)) = open.get_mut(&key_of(connection)) {
+            phases.add(connection.phase);
             ages.push(Age {
                 span: now.since(connection.opened),
                 at_least: connection.older,
             });
         }
     }
-    for row in &mut rows {
-        row.ages = ages.remove(&row.key).and_then(Ages::of);
-    }
-    rows
+    fullest
+        .into_iter()
+        .map(|(key, aggregate)| {
+            let (phases, ages) = open.remove(key).unwrap_or_default();
+            Row {
+                key: *key,
+                counts: counts(aggregate, phases, ages, now),
+            }
+        })
+        .collect()
 }
 
-fn row<K>(key: K, aggregate: &Aggregate, now: Time) -> Row<K> {
+fn counts(aggregate: &Aggregate, phases: Phases, ages: Vec<Age>, now: Time) -> Counts {
     let Aggregate {
         tally,
         lifetimes,
+        failures,
         touched: _,
     } = aggregate;
-    Row {
-        key,
-        open: tally.open,
-        connecting: tally.connecting,
-        opened: tally.opened,
-        older: tally.older,
-        closed: tally.closed,
-        failed: tally.failed,
+    Counts {
         opened_per_minute: tally.opened_rate.per_minute(now),
         closed_per_minute: tally.closed_rate.per_minute(now),
-        ages: None,
+        tally: tally.clone(),
+        phases,
+        ages: Ages::of(ages),
         lifetimes: lifetimes.quantile(0.5).zip(lifetimes.quantile(0.9)),
-    }
-}
-
-impl<K> Row<K> {
-    fn with_key<L>(self, change: impl FnOnce(K) -> L) -> Row<L> {
-        let Self {
-            key,
-            open,
-            connecting,
-            opened,
-            older,
-            closed,
-            failed,
-            opened_per_minute,
-            closed_per_minute,
-            ages,
-            lifetimes,
-        } = self;
-        Row {
-            key: change(key),
-            open,
-            connecting,
-            opened,
-            older,
-            closed,
-            failed,
-            opened_per_minute,
-            closed_per_minute,
-            ages,
-            lifetimes,
-        }
+        failures: failures.iter().map(|(errno, count)| (*errno, *count)).collect(),
     }
 }

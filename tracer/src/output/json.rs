@@ -6,17 +6,19 @@ use std::{
 };
 
 use super::{
-    advice,
+    advice, errno,
     record::{
-        self, AgeQuantiles, Alert, AlertStatus, Body, Books, Confidence, Counts, Direction,
-        LifetimeQuantiles, PeerRow, Process, ProcessRow, Record, Table, Tier, Totals, VERSION,
+        self, AgeQuantiles, Alert, AlertStatus, Body, Books, Confidence, Counts, Descriptors, Direction,
+        Failures, LifetimeQuantiles, PeerRow, Ports, Process, ProcessRow, Record, Table, Tier, Totals,
+        VERSION,
     },
     sanitize,
 };
 use crate::{
     leak::finding::{Finding, Resolution, Stage},
     model::{
-        connection::{self, ProcessId},
+        budget::Standing,
+        connection::{self, PeerKey, Phases, ProcessId},
         name::Comm,
         tally::Tally,
         time::Time,
@@ -157,18 +159,20 @@ pub fn alert(finding: &Finding, confidence: Confidence, wall: Wall) -> Alert {
     }
 }
 
-/// The views as a record.
+/// The views as a record. `ports` is the number of ephemeral ports.
 pub fn table(
     (processes, all_processes): &(Vec<Row<view::ProcessKey>>, usize),
-    (peers, all_peers): &(Vec<Row<connection::PeerKey>>, usize),
-    total: &Tally,
+    (peers, all_peers): &(Vec<Row<PeerKey>>, usize),
+    total: Totals,
+    ports: Option<u32>,
 ) -> Table {
     Table {
         processes: processes
             .iter()
             .map(|row| ProcessRow {
                 process: process(row.key.id, row.key.comm),
-                counts: counts(row),
+                descriptors: row.key.standing.map(descriptors),
+                counts: counts(&row.counts),
             })
             .collect(),
         processes_hidden: all_processes.saturating_sub(processes.len()) as u64,
@@ -178,56 +182,101 @@ pub fn table(
                 direction: direction(row.key.direction),
                 peer: row.key.peer.to_string(),
                 service_port: row.key.service_port,
-                counts: counts(row),
+                ports: ports
+                    .filter(|_| row.key.direction == connection::Direction::Outbound)
+                    .map(|available| Ports {
+                        used: row.counts.tally.open + row.counts.tally.connecting,
+                        available,
+                    }),
+                counts: counts(&row.counts),
             })
             .collect(),
         peers_hidden: all_peers.saturating_sub(peers.len()) as u64,
-        total: totals(total),
+        total,
     }
 }
 
-/// The sum over everything.
-pub fn totals(tally: &Tally) -> Totals {
+/// A descriptor table.
+pub fn descriptors(standing: Standing) -> Descriptors {
+    let Standing {
+        used,
+        sockets,
+        limit,
+        lasts,
+    } = standing;
+    Descriptors {
+        used,
+        sockets,
+        limit,
+        lasts_seconds: lasts.map(seconds),
+    }
+}
+
+/// Counts, with the phases of what is open.
+pub fn totals(tally: &Tally, phases: Phases) -> Totals {
     let Tally {
         open,
         connecting,
+        unaccepted,
         opened,
         older,
         closed,
+        received,
+        given,
         failed,
-        ..
+        opened_rate: _,
+        closed_rate: _,
     } = *tally;
+    let Phases {
+        open: _,
+        half_closed_remote,
+        half_closed_local,
+        dead_held,
+    } = phases;
     Totals {
         open,
+        half_closed_remote,
+        half_closed_local,
+        dead_held,
         connecting,
+        unaccepted,
         opened,
         older,
         closed,
+        received,
+        given,
         failed,
     }
 }
 
-fn counts<K>(row: &Row<K>) -> Counts {
+fn counts(counts: &view::Counts) -> Counts {
     Counts {
-        open: row.open,
-        connecting: row.connecting,
-        opened: row.opened,
-        older: row.older,
-        closed: row.closed,
-        failed: row.failed,
-        opened_per_minute: row.opened_per_minute,
-        closed_per_minute: row.closed_per_minute,
-        open_age: row.ages.map(|ages| AgeQuantiles {
+        totals: totals(&counts.tally, counts.phases),
+        opened_per_minute: counts.opened_per_minute,
+        closed_per_minute: counts.closed_per_minute,
+        open_age: counts.ages.map(|ages| AgeQuantiles {
             oldest: seconds(ages.oldest.span),
             median: seconds(ages.median.span),
             p90: seconds(ages.p90.span),
             at_least: ages.oldest.at_least || ages.median.at_least || ages.p90.at_least,
         }),
-        lifetime: row.lifetimes.map(|(median, p90)| LifetimeQuantiles {
+        lifetime: counts.lifetimes.map(|(median, p90)| LifetimeQuantiles {
             median: seconds(median),
             p90: seconds(p90),
         }),
+        failures: failures(counts.failures.iter().copied()),
     }
+}
+
+/// Failed attempts by errno.
+pub fn failures(failures: impl Iterator<Item = (u16, u64)>) -> Vec<Failures> {
+    failures
+        .map(|(errno, count)| Failures {
+            errno,
+            error: errno::name(errno),
+            count,
+        })
+        .collect()
 }
 
 /// JSON strings are Unicode, so bytes that are not are replaced; the serialiser escapes the rest.

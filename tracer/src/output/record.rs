@@ -3,6 +3,14 @@
 //!
 //! Compatibility: fields are only added within one version `v`; a change of meaning or a removal raises it.
 
+mod books;
+mod table;
+
+pub use books::{Books, Cause, Loss, ProgramMisses};
+pub use table::{
+    AgeQuantiles, Counts, Descriptors, Failures, LifetimeQuantiles, PeerRow, Ports, ProcessRow, Table, Totals,
+};
+
 use schemars::{JsonSchema, Schema, generate::SchemaSettings};
 use serde::Serialize;
 
@@ -41,6 +49,8 @@ pub enum Body {
     Alert(Alert),
     /// The counts per process and per peer, every `--interval`.
     Table(Table),
+    /// Something was lost.
+    Loss(Loss),
     /// Last line: what was seen in all, and what was lost.
     Summary(Summary),
 }
@@ -189,111 +199,6 @@ pub enum Direction {
     Inbound,
 }
 
-/// The counts per process and per peer.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct Table {
-    /// The processes with the most open connections.
-    pub processes: Vec<ProcessRow>,
-    /// Processes not shown.
-    pub processes_hidden: u64,
-    /// The peers with the most open connections.
-    pub peers: Vec<PeerRow>,
-    /// Peers not shown.
-    pub peers_hidden: u64,
-    /// The sum over everything.
-    pub total: Totals,
-}
-
-/// A process's line of a table.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct ProcessRow {
-    /// Which.
-    pub process: Process,
-    /// Its counts.
-    #[serde(flatten)]
-    pub counts: Counts,
-}
-
-/// A peer's line of a table.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct PeerRow {
-    /// Who starts the connections, seen from this host.
-    pub direction: Direction,
-    /// The other end.
-    pub peer: String,
-    /// The server's port; 0, for any, where the peer is `other`.
-    pub service_port: u16,
-    /// Its counts.
-    #[serde(flatten)]
-    pub counts: Counts,
-}
-
-/// Counts of one line.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct Counts {
-    /// Open now.
-    pub open: u32,
-    /// Attempts under way.
-    pub connecting: u32,
-    /// Opened since the tracer started.
-    pub opened: u64,
-    /// Found open by a snapshot: opened before the tracer started, or while it missed it.
-    pub older: u64,
-    /// Closed since the tracer started.
-    pub closed: u64,
-    /// Attempts that failed.
-    pub failed: u64,
-    /// Opened in the last minute.
-    pub opened_per_minute: u32,
-    /// Closed in the last minute.
-    pub closed_per_minute: u32,
-    /// Ages of what is open, in seconds; absent if nothing is.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub open_age: Option<AgeQuantiles>,
-    /// Lifetimes of what closed, in seconds, within 2 %; absent if nothing did.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub lifetime: Option<LifetimeQuantiles>,
-}
-
-/// Ages, in seconds.
-#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
-pub struct AgeQuantiles {
-    /// Of the oldest.
-    pub oldest: f64,
-    /// Half are younger.
-    pub median: f64,
-    /// Nine of ten are younger.
-    pub p90: f64,
-    /// Whether the ages are lower bounds: some of these connections are older than the tracer.
-    pub at_least: bool,
-}
-
-/// Lifetimes, in seconds.
-#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
-pub struct LifetimeQuantiles {
-    /// Half were shorter.
-    pub median: f64,
-    /// Nine of ten were shorter.
-    pub p90: f64,
-}
-
-/// Counts of everything. `opened + older = closed + open`.
-#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
-pub struct Totals {
-    /// Open now.
-    pub open: u32,
-    /// Attempts under way.
-    pub connecting: u32,
-    /// Opened since the tracer started.
-    pub opened: u64,
-    /// Found open by a snapshot: opened before the tracer started, or while it missed it.
-    pub older: u64,
-    /// Closed since the tracer started.
-    pub closed: u64,
-    /// Attempts that failed.
-    pub failed: u64,
-}
-
 /// The end of the stream.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Summary {
@@ -311,65 +216,6 @@ pub struct Summary {
     pub failures: Vec<Failures>,
     /// The books of the way from the kernel to the ledger.
     pub books: Books,
-}
-
-/// Failed attempts with one errno.
-#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
-pub struct Failures {
-    /// The errno.
-    pub errno: u16,
-    /// How many.
-    pub count: u64,
-}
-
-/// Loss accounting. `seen = submitted + ring_full + map_full + unreadable`, `submitted = received`,
-/// `received = decoded + rejected`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Books {
-    /// Facts that the kernel programs wanted to report.
-    pub seen: u64,
-    /// Records they handed over.
-    pub submitted: u64,
-    /// Lost: the ring buffer was full.
-    pub ring_full: u64,
-    /// Lost: the socket table was full.
-    pub map_full: u64,
-    /// Lost: a kernel field could not be read.
-    pub unreadable: u64,
-    /// Runs of the programs that the kernel skipped because the same program was already running on that CPU.
-    pub program_misses: u64,
-    /// Records that arrived.
-    pub received: u64,
-    /// Records that made sense.
-    pub decoded: u64,
-    /// Lost: records that made none.
-    pub rejected: u64,
-    /// Lost: connections for which the ledger had no room.
-    pub untracked: u64,
-    /// Counted under `other` because a table was full.
-    pub overflowed: u64,
-    /// Ends that were inferred from the reuse of a socket's address.
-    pub unobserved_ends: u64,
-    /// Closes of connections that were not tracked: older than the tracer, or lost.
-    pub unknown_closes: u64,
-    /// Events of connections whose opening was never told.
-    pub orphans: u64,
-    /// Second openings of one connection.
-    pub duplicates: u64,
-}
-
-impl Books {
-    /// Facts that never reached the ledger.
-    pub fn lost(&self) -> u64 {
-        [
-            self.ring_full,
-            self.map_full,
-            self.unreadable,
-            self.program_misses,
-            self.rejected,
-            self.untracked,
-        ]
-        .into_iter()
-        .fold(0, u64::saturating_add)
-    }
+    /// Runs that the kernel skipped, of each program in use.
+    pub programs: Vec<ProgramMisses>,
 }

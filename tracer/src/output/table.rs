@@ -1,54 +1,56 @@
 //! The compact table.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, time::Duration};
 
 use comfy_table::{CellAlignment, Table, presets};
 
-use super::{span, text};
+use super::{errno, span, text};
 use crate::model::{
-    connection::{Direction, Peer, PeerKey},
+    budget::Standing,
+    connection::{Direction, Peer, PeerKey, Phases},
     tally::Tally,
-    view::{Age, ProcessKey, Row},
+    view::{Age, Counts, ProcessKey, Row},
 };
 
-/// Column titles behind the first: counts, ages of what is open (`age p90`: nine of ten are younger), lifetimes of
-/// what closed.
-const COUNTS: [&str; 10] = [
-    "open",
-    "+/min",
-    "-/min",
-    "opened",
-    "closed",
-    "oldest",
-    "age p50",
-    "age p90",
-    "lived p50",
-    "lived p90",
+/// Column titles behind the first: counts, ages of what is open, the median lifetime of what closed.
+const COUNTS: [&str; 8] = [
+    "open", "+/min", "-/min", "opened", "closed", "oldest", "median", "lived",
 ];
 
-/// Both views under one line of totals.
+/// Both views under one line of totals. `ports` is the number of ephemeral ports.
 pub fn render(
     clock: &str,
     processes: &(Vec<Row<ProcessKey>>, usize),
     peers: &(Vec<Row<PeerKey>>, usize),
     total: &Tally,
+    ports: Option<u32>,
     notes: &str,
 ) -> String {
     let before = match total.older {
         0 => String::new(),
         older => format!(", {older} found open"),
     };
+    let waiting = match total.unaccepted {
+        0 => String::new(),
+        unaccepted => format!(", {unaccepted} unaccepted"),
+    };
     let mut rendered = format!(
-        "{clock} {} open{before}, {} opened, {} closed, {} failed, {} connecting; {notes}\n",
+        "{clock} {} open{before}, {} opened, {} closed, {} failed, {} connecting{waiting}; {notes}\n",
         total.open, total.opened, total.closed, total.failed, total.connecting
     );
-    if total.opened == 0 && total.older == 0 && total.connecting == 0 && total.failed == 0 {
+    if total.opened == 0 && total.older == 0 && total.failed == 0 && total.is_idle() {
         return rendered;
     }
-    part(&mut rendered, "process", processes, |key| {
-        text::process(key.id, key.comm)
+    part(
+        &mut rendered,
+        "process",
+        processes,
+        |key| text::process(key.id, key.comm),
+        |row| row.key.standing.and_then(descriptors),
+    );
+    part(&mut rendered, "peer", peers, peer_name, |row| {
+        local_ports(row, ports)
     });
-    part(&mut rendered, "peer", peers, peer_name);
     rendered
 }
 
@@ -57,6 +59,7 @@ fn part<K>(
     title: &str,
     (rows, all): &(Vec<Row<K>>, usize),
     name: impl Fn(&K) -> String,
+    limit: impl Fn(&Row<K>) -> Option<String>,
 ) {
     if rows.is_empty() {
         return;
@@ -64,37 +67,96 @@ fn part<K>(
     let mut table = Table::new();
     table.load_preset(presets::NOTHING);
     table.set_header(std::iter::once(title).chain(COUNTS));
-    for row in rows {
-        let ages = row.ages.map_or([const { String::new() }; 3], |ages| {
-            [ages.oldest, ages.median, ages.p90].map(age)
+    for Row { key, counts } in rows {
+        let ages = counts.ages.map_or([const { String::new() }; 2], |ages| {
+            [ages.oldest, ages.median].map(age)
         });
-        let lifetimes = row
+        let lived = counts
             .lifetimes
-            .map_or([const { String::new() }; 2], |(median, p90)| {
-                [median, p90].map(span::human)
-            });
-        let counts = [
-            row.open.to_string(),
-            row.opened_per_minute.to_string(),
-            row.closed_per_minute.to_string(),
-            row.opened.to_string(),
-            row.closed.to_string(),
+            .map_or_else(String::new, |(median, _)| span::human(median));
+        let numbers = [
+            counts.tally.open.to_string(),
+            counts.opened_per_minute.to_string(),
+            counts.closed_per_minute.to_string(),
+            counts.tally.opened.to_string(),
+            counts.tally.closed.to_string(),
         ];
-        let cells = std::iter::once(name(&row.key)).chain(counts);
-        table.add_row(cells.chain(ages).chain(lifetimes));
+        let cells = std::iter::once(name(key)).chain(numbers).chain(ages);
+        table.add_row(cells.chain([lived]));
     }
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    for line in table.lines() {
+    let remarks = std::iter::once(None).chain(rows.iter().map(|row| remarks(&row.counts, limit(row))));
+    for (line, remarks) in table.lines().zip(remarks) {
         rendered.push_str(line.trim_end());
         rendered.push('\n');
+        if let Some(remarks) = remarks {
+            // Writing to a String cannot fail.
+            let _: std::fmt::Result = writeln!(rendered, "     {remarks}");
+        }
     }
     let hidden = all.saturating_sub(rows.len());
     if hidden > 0 {
-        // Writing to a String cannot fail.
         let _: std::fmt::Result = writeln!(rendered, " ... and {hidden} more; raise --rows to see them");
     }
+}
+
+/// What is out of the ordinary.
+fn remarks(counts: &Counts, limit: Option<String>) -> Option<String> {
+    let Phases {
+        open: _,
+        half_closed_remote,
+        half_closed_local,
+        dead_held,
+    } = counts.phases;
+    let phases = [
+        (half_closed_remote, "half_closed_remote"),
+        (half_closed_local, "half_closed_local"),
+        (dead_held, "dead_held"),
+        (counts.tally.unaccepted, "unaccepted"),
+        (counts.tally.connecting, "connecting"),
+    ];
+    let phases = phases
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, phase)| format!("{count} {phase}"));
+    let failures: Vec<String> = counts
+        .failures
+        .iter()
+        .map(|(errno, count)| format!("{count} {}", errno::words(*errno)))
+        .collect();
+    let failed = (!failures.is_empty()).then(|| format!("failed: {}", failures.join(", ")));
+    let remarks: Vec<String> = limit.into_iter().chain(phases).chain(failed).collect();
+    (!remarks.is_empty()).then(|| remarks.join("; "))
+}
+
+/// The descriptors of a process, where they are half used or running out.
+fn descriptors(standing: Standing) -> Option<String> {
+    let Standing {
+        used, limit, lasts, ..
+    } = standing;
+    let limit = limit?;
+    let is_half_used = u64::from(used) * 2 >= limit;
+    (is_half_used || lasts.is_some()).then(|| {
+        let lasts = lasts.map_or_else(String::new, runs_out);
+        format!("{used} of {limit} descriptors{lasts}")
+    })
+}
+
+fn runs_out(lasts: Duration) -> String {
+    if lasts.is_zero() {
+        ", none left".to_owned()
+    } else {
+        format!(", all in {} at this rate", span::human(lasts))
+    }
+}
+
+/// The local ports that connections to a destination take, where a tenth of them is taken.
+fn local_ports(row: &Row<PeerKey>, ports: Option<u32>) -> Option<String> {
+    let available = ports.filter(|_| row.key.direction == Direction::Outbound)?;
+    let used = row.counts.tally.open + row.counts.tally.connecting;
+    (u64::from(used) * 10 >= u64::from(available)).then(|| format!("{used} of {available} local ports"))
 }
 
 /// `14s`; `≥ 14s` for what opened before anybody watched.

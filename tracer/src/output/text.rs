@@ -7,7 +7,7 @@ use anstyle::{AnsiColor, Style};
 use super::{
     advice,
     json::Wall,
-    record::{Books, Confidence},
+    record::{Books, Cause, Confidence},
     sanitize, span,
 };
 use crate::{
@@ -174,25 +174,47 @@ fn plural(count: u64) -> &'static str {
     if count == 1 { "" } else { "s" }
 }
 
-/// Losses by cause.
+/// Losses by cause, and what did not fit.
 pub fn losses(books: &Books) -> String {
-    let causes = [
-        (books.ring_full, "ring buffer full (raise --ring-size)"),
-        (books.map_full, "socket table full (raise --max-connections)"),
-        (books.unreadable, "kernel field unreadable"),
-        (books.program_misses, "program run skipped by the kernel"),
-        (books.rejected, "record not understood"),
-        (books.untracked, "ledger full (raise --max-connections)"),
-    ];
-    let named: Vec<String> = causes
+    let named: Vec<String> = books
+        .losses()
         .iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, cause)| format!("{count} {cause}"))
+        .filter(|(_, count)| *count > 0)
+        .map(|(cause, count)| format!("{count} {}", words(*cause)))
         .collect();
-    if named.is_empty() {
+    let mut text = if named.is_empty() {
         "nothing was lost".to_owned()
     } else {
         let lost = books.lost();
         format!("LOST {lost} event{}: {}", plural(lost), named.join(", "))
+    };
+    if books.unlisted > 0 {
+        let unlisted = books.unlisted;
+        let s = plural(unlisted);
+        let _: std::fmt::Result = write!(
+            text,
+            "; {unlisted} held connection{s} not tracked, the socket table is full (raise --max-connections)"
+        );
+    }
+    if books.overflowed > 0 {
+        let overflowed = books.overflowed;
+        let _: std::fmt::Result = write!(
+            text,
+            "; {overflowed} counted under `other`, the tables are full (raise --max-groups)"
+        );
+    }
+    text
+}
+
+const fn words(cause: Cause) -> &'static str {
+    match cause {
+        Cause::RingFull => "ring buffer full (raise --ring-size)",
+        Cause::MapFull => "socket table full (raise --max-connections)",
+        Cause::Unreadable => "kernel field unreadable",
+        Cause::ProgramMisses => "program run skipped by the kernel",
+        Cause::ProbeMisses => "kprobe hit skipped by the kernel",
+        Cause::Rejected => "record not understood",
+        Cause::Simulated => "dropped on purpose (--simulate-loss)",
+        Cause::Untracked => "ledger full (raise --max-connections)",
     }
 }

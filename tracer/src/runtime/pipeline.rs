@@ -5,15 +5,11 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use log::{debug, warn};
-use tracer_common::counter::{COUNT, Counter};
+use log::debug;
 
-use super::stdout::Stdout;
+use super::{accounts::Accounts, simulation::SimulatedLoss, stdout::Stdout};
 use crate::{
-    bpf::{
-        filter::Filter,
-        session::{Session, cell},
-    },
+    bpf::{environment, filter::Filter, session::Session},
     cli::{args::Output, settings::Settings},
     ingest::decode::decode,
     leak::{
@@ -29,13 +25,13 @@ use crate::{
     },
     output::{
         json::{self, Wall},
-        record::{Body, Books, Failures, Started, Summary},
+        record::{Body, Books, ProgramMisses, Started, Summary, Totals},
         table, text,
     },
 };
 
-/// A machine that loses events does so all the time: one warning in this time is enough.
-const WARN_EVERY: Duration = Duration::from_secs(10);
+/// How often the kernel's tables are read while a queue may be filling.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// Everything between the ring buffer and stdout.
 pub struct Pipeline {
@@ -50,16 +46,14 @@ pub struct Pipeline {
     wall: Wall,
     attached: Time,
     degraded: Vec<String>,
-    received: u64,
-    rejected: u64,
+    accounts: Accounts,
+    simulated_loss: SimulatedLoss,
+    /// Number of ephemeral ports.
+    ports: Option<u32>,
     alerts: u64,
     alerts_open: u64,
     /// What had been lost by the last tick.
     lost: u64,
-    /// What had been lost at the last warning, and when another may follow.
-    lost_warned: u64,
-    next_warning: Time,
-    cells: [u64; COUNT],
     /// When the ledger was last reconciled, and what had been lost by then.
     reconciled: Option<(Time, u64)>,
     /// Whether the last reconciliation missed something.
@@ -81,14 +75,12 @@ impl Pipeline {
             wall,
             attached,
             degraded: Vec::new(),
-            received: 0,
-            rejected: 0,
+            accounts: Accounts::new(attached),
+            simulated_loss: SimulatedLoss::new(settings.simulate_loss),
+            ports: environment::ephemeral_ports(),
             alerts: 0,
             alerts_open: 0,
             lost: 0,
-            lost_warned: 0,
-            next_warning: Time(0),
-            cells: [0; COUNT],
             reconciled: None,
             undecided: false,
         }
@@ -124,11 +116,15 @@ impl Pipeline {
 
     /// Takes in one record.
     pub fn take(&mut self, record: &[u8]) {
-        self.received += 1;
+        self.accounts.received += 1;
+        if self.simulated_loss.strikes() {
+            self.accounts.simulated += 1;
+            return;
+        }
         let event = match decode(record) {
             Ok(event) => event,
             Err(error) => {
-                self.rejected += 1;
+                self.accounts.rejected += 1;
                 debug!("record rejected: {error}");
                 return;
             }
@@ -159,8 +155,7 @@ impl Pipeline {
             filter,
             ..
         } = self;
-        let admits = |direction, port| filter.admits(direction, port);
-        let reconciled = ledger.reconcile(snapshot, now, admits, facts);
+        let reconciled = ledger.reconcile(snapshot, now, |opening| filter.admits(opening), facts);
         for fact in facts.drain(..) {
             detector.observe(&fact);
         }
@@ -171,42 +166,47 @@ impl Pipeline {
 
     /// Records that arrived.
     pub fn received(&self) -> u64 {
-        self.received
+        self.accounts.received
     }
 
     /// Records that the kernel side has handed over.
-    pub fn submitted(&mut self, session: &Session) -> u64 {
+    pub fn submitted(&mut self, session: &mut Session) -> u64 {
         self.books(session).submitted
     }
 
     /// Whether records were handed over that have not arrived.
-    pub fn awaits_records(&mut self, session: &Session) -> bool {
-        self.submitted(session) > self.received
+    pub fn awaits_records(&mut self, session: &mut Session) -> bool {
+        self.submitted(session) > self.accounts.received
     }
 
-    /// Whether something was lost since the last reconciliation, or that one left something to be decided.
-    pub fn needs_reconciling(&self) -> bool {
-        self.undecided || self.reconciled.is_some_and(|(_, lost)| self.lost > lost)
+    /// Whether the ledger should be compared with the kernel's tables without waiting for the next regular time.
+    pub fn needs_reconciling(&self, now: Time) -> bool {
+        let Some((at, lost)) = self.reconciled else {
+            return false;
+        };
+        let is_degraded = self.undecided || self.lost > lost || self.ledger.has_new_exhaustion(now);
+        let is_worth_a_look = self.ledger.has_exhausted_server();
+        is_degraded || (is_worth_a_look && now.since(at) >= LOOK_EVERY)
     }
 
     /// Looks after clocks and books: what was lost until now is known afterwards.
-    pub fn tick(&mut self, session: &Session, now: Time) -> anyhow::Result<()> {
+    pub fn tick(&mut self, session: &mut Session, now: Time) -> anyhow::Result<()> {
         self.out.check_reader()?;
         self.wall.follow(now, SystemTime::now());
         self.ledger.tick(now);
         let books = self.books(session);
         self.lost = books.lost();
-        if self.lost > self.lost_warned && now >= self.next_warning {
-            warn!("{}", text::losses(&books));
-            self.lost_warned = self.lost;
-            self.next_warning = now + WARN_EVERY;
+        for loss in self.accounts.news(&books, self.wall, now) {
+            if self.output == Output::Json {
+                self.emit(now, Body::Loss(loss))?;
+            }
         }
         Ok(())
     }
 
     /// Lets the detector look, and tells what it found. What was lost should have been
     /// [made good](Self::needs_reconciling) before.
-    pub fn detect(&mut self, session: &Session, now: Time) -> anyhow::Result<()> {
+    pub fn detect(&mut self, session: &mut Session, now: Time) -> anyhow::Result<()> {
         self.detector.tick(now, &self.ledger, &mut self.findings);
         let books = self.books(session);
         for finding in std::mem::take(&mut self.findings) {
@@ -218,8 +218,13 @@ impl Pipeline {
                 Stage::Updated => {}
                 Stage::Resolved(_) => self.alerts_open -= 1,
             }
-            let confidence =
-                json::confidence(self.attached, &books, self.reconciled, &self.degraded, self.wall);
+            let confidence = json::confidence(
+                self.attached,
+                &books,
+                self.reconciled,
+                &self.degraded(),
+                self.wall,
+            );
             match self.output {
                 Output::Text => self
                     .out
@@ -231,25 +236,26 @@ impl Pipeline {
     }
 
     /// Prints what is open.
-    pub fn table(&mut self, session: &Session, now: Time) -> anyhow::Result<()> {
+    pub fn table(&mut self, session: &mut Session, now: Time) -> anyhow::Result<()> {
         let processes = view::per_process(&self.ledger, now, self.rows);
         let peers = view::per_peer(&self.ledger, now, self.rows);
         match self.output {
             Output::Json => {
-                let table = json::table(&processes, &peers, self.ledger.total());
+                let table = json::table(&processes, &peers, self.totals(), self.ports);
                 self.emit(now, Body::Table(table))
             }
             Output::Text => {
                 let notes = text::losses(&self.books(session));
                 let clock = self.wall.clock(now);
-                let rendered = table::render(&clock, &processes, &peers, self.ledger.total(), &notes);
+                let total = self.ledger.total();
+                let rendered = table::render(&clock, &processes, &peers, total, self.ports, &notes);
                 self.out.write(&rendered)
             }
         }
     }
 
     /// Says what was seen in all.
-    pub fn finish(&mut self, session: &Session, now: Time, reason: &str) -> anyhow::Result<()> {
+    pub fn finish(&mut self, session: &mut Session, now: Time, reason: &str) -> anyhow::Result<()> {
         self.tick(session, now)?;
         self.detect(session, now)?;
         let books = self.books(session);
@@ -264,17 +270,26 @@ impl Pipeline {
             Output::Json => {
                 self.table(session, now)?;
                 let failures = self.ledger.failures().iter();
+                let failures = json::failures(failures.map(|(&errno, &count)| (errno, count)));
+                let total = self.totals();
+                let programs = session.misses().into_iter();
+                let programs = programs
+                    .map(|misses| ProgramMisses {
+                        program: misses.program,
+                        runs: misses.runs,
+                        hits: misses.hits,
+                    })
+                    .collect();
                 self.emit(
                     now,
                     Body::Summary(Summary {
                         reason: reason.to_owned(),
                         seconds: watched.as_secs_f64(),
-                        total: json::totals(self.ledger.total()),
+                        total,
                         alerts: self.alerts,
                         alerts_unresolved: self.alerts_open,
-                        failures: failures
-                            .map(|(&errno, &count)| Failures { errno, count })
-                            .collect(),
+                        failures,
+                        programs,
                         books,
                     }),
                 )
@@ -286,38 +301,18 @@ impl Pipeline {
         self.out.write(&json::line(self.wall, now, body))
     }
 
-    fn books(&mut self, session: &Session) -> Books {
-        match session.counters() {
-            Ok(cells) => self.cells = cells,
-            // The last good reading stands; that it is not the newest goes into every finding.
-            Err(error) => {
-                let what = "the loss counters cannot be read, so losses may be more than told";
-                if !self.degraded.iter().any(|known| known.starts_with(what)) {
-                    warn!("{what}: {error}");
-                    self.degraded.push(format!("{what} ({error})"));
-                }
-            }
-        }
-        let cells = self.cells;
-        let irregular = self.ledger.irregularities();
-        Books {
-            // The self-test took its own records out before they got here.
-            seen: cell(&cells, Counter::Seen).saturating_sub(session.own_records()),
-            submitted: cell(&cells, Counter::Submitted).saturating_sub(session.own_records()),
-            ring_full: cell(&cells, Counter::RingFull),
-            map_full: cell(&cells, Counter::MapFull),
-            unreadable: cell(&cells, Counter::Unreadable),
-            program_misses: session.program_misses(),
-            received: self.received,
-            decoded: self.received - self.rejected,
-            rejected: self.rejected,
-            untracked: irregular.untracked,
-            overflowed: irregular.overflowed,
-            unobserved_ends: irregular.unobserved,
-            unknown_closes: cell(&cells, Counter::UnknownClose),
-            orphans: irregular.orphans,
-            duplicates: irregular.duplicates,
-        }
+    /// What the hooks and the books do not see.
+    fn degraded(&self) -> Vec<String> {
+        let unreadable = self.accounts.unreadable().map(str::to_owned);
+        self.degraded.iter().cloned().chain(unreadable).collect()
+    }
+
+    fn totals(&self) -> Totals {
+        json::totals(self.ledger.total(), view::phases(&self.ledger))
+    }
+
+    fn books(&mut self, session: &mut Session) -> Books {
+        self.accounts.books(session, self.ledger.irregularities())
     }
 }
 

@@ -36,7 +36,14 @@ fn processes_come_fullest_first_with_their_names() {
     let (rows, all) = per_process(&books.ledger, at(60), 10);
     let found: Vec<_> = rows
         .iter()
-        .map(|row| (row.key.id.pid, row.open, row.opened, row.closed))
+        .map(|row| {
+            (
+                row.key.id.pid,
+                row.counts.tally.open,
+                row.counts.tally.opened,
+                row.counts.tally.closed,
+            )
+        })
         .collect();
     assert_eq!(
         found,
@@ -56,7 +63,10 @@ fn processes_come_fullest_first_with_their_names() {
 fn peers_come_fullest_first() {
     let books = books();
     let (rows, all) = per_peer(&books.ledger, at(60), 10);
-    let found: Vec<_> = rows.iter().map(|row| (row.key.peer, row.open)).collect();
+    let found: Vec<_> = rows
+        .iter()
+        .map(|row| (row.key.peer, row.counts.tally.open))
+        .collect();
     let peer = |last| Peer::Address(address(last));
     assert_eq!(
         found,
@@ -119,12 +129,21 @@ fn a_row_tells_what_its_tally_and_lifetimes_know() {
             service_port: 9090
         }
     );
-    let counts = (row.open, row.connecting, row.opened, row.closed, row.failed);
-    assert_eq!(counts, (1, 1, 2, 1, 1));
-    assert_eq!((row.opened_per_minute, row.closed_per_minute), (2, 1));
+    let counts = &row.counts;
+    let tally = &counts.tally;
+    let sums = (
+        tally.open,
+        tally.connecting,
+        tally.opened,
+        tally.closed,
+        tally.failed,
+    );
+    assert_eq!(sums, (1, 1, 2, 1, 1));
+    assert_eq!((counts.opened_per_minute, counts.closed_per_minute), (2, 1));
+    assert_eq!(counts.failures.iter().map(|(_, count)| count).sum::<u64>(), 1);
     let thirty = Duration::from_secs(30);
     assert_eq!(
-        row.ages,
+        counts.ages,
         Some(Ages {
             oldest: Age::exactly(thirty),
             median: Age::exactly(thirty),
@@ -132,7 +151,7 @@ fn a_row_tells_what_its_tally_and_lifetimes_know() {
         }),
         "since it was established"
     );
-    let (median, p90) = row.lifetimes.unwrap();
+    let (median, p90) = counts.lifetimes.unwrap();
     for lifetime in [median, p90] {
         assert!((19.6..=20.4).contains(&lifetime.as_secs_f64()), "{lifetime:?}");
     }
@@ -142,8 +161,8 @@ fn a_row_tells_what_its_tally_and_lifetimes_know() {
 fn a_row_with_nothing_open_has_no_ages_and_one_that_never_closed_has_no_lifetimes() {
     let books = books();
     let (rows, _) = per_process(&books.ledger, at(60), 10);
-    assert!(rows[0].ages.is_some() && rows[0].lifetimes.is_none());
-    assert!(rows[4].ages.is_none() && rows[4].lifetimes.is_some());
+    assert!(rows[0].counts.ages.is_some() && rows[0].counts.lifetimes.is_none());
+    assert!(rows[4].counts.ages.is_none() && rows[4].counts.lifetimes.is_some());
 }
 
 proptest! {
@@ -167,11 +186,11 @@ proptest! {
         }
         let (rows, all) = per_process(&books.ledger, at(100), 10);
         prop_assert_eq!((rows.len(), all), (expected.len(), expected.len()));
-        prop_assert!(rows.is_sorted_by(|one, next| one.open >= next.open));
+        prop_assert!(rows.is_sorted_by(|one, next| one.counts.tally.open >= next.counts.tally.open));
         for row in rows {
             let ages = expected.remove(&row.key.id.pid).unwrap();
-            prop_assert_eq!(usize::try_from(row.open).unwrap(), ages.len());
-            prop_assert_eq!(row.ages, Ages::of(ages.into_iter().map(Age::exactly).collect()));
+            prop_assert_eq!(usize::try_from(row.counts.tally.open).unwrap(), ages.len());
+            prop_assert_eq!(row.counts.ages, Ages::of(ages.into_iter().map(Age::exactly).collect()));
         }
     }
 }

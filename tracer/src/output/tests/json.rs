@@ -143,7 +143,10 @@ fn lost_events_are_added_up_without_overflow() {
             program_misses: 4,
             rejected: 5,
             untracked: 6,
+            probe_misses: 7,
+            simulated: 8,
             // The rest is no loss.
+            unlisted: 100,
             seen: 100,
             submitted: 100,
             received: 100,
@@ -155,7 +158,7 @@ fn lost_events_are_added_up_without_overflow() {
             duplicates: 100,
         }
         .lost(),
-        21
+        36
     );
 }
 
