@@ -1,4 +1,4 @@
-//! All maps. Sizes are defaults; user space overrides them at load.
+//! All maps. Sizes are defaults; user space overrides them at load, those of filters with the number of values.
 
 use aya_ebpf::{
     macros::map,
@@ -46,12 +46,12 @@ pub static PORTS: Array<u64> = Array::with_max_entries(1024, 0);
 
 /// Watched process ids.
 #[map]
-pub static PIDS: HashMap<u32, u8> = HashMap::with_max_entries(256, 0);
+pub static PIDS: HashMap<u32, u8> = HashMap::with_max_entries(1, 0);
 
 /// Watched process names.
 #[map]
-pub static COMMS: HashMap<[u64; COMM_LEN / 8], u8> = HashMap::with_max_entries(256, 0);
+pub static COMMS: HashMap<[u64; COMM_LEN / 8], u8> = HashMap::with_max_entries(1, 0);
 
 /// Watched peer prefixes.
 #[map]
-pub static PEERS: LpmTrie<[u64; 2], u8> = LpmTrie::with_max_entries(256, 0);
+pub static PEERS: LpmTrie<[u64; 2], u8> = LpmTrie::with_max_entries(1, 0);

@@ -129,6 +129,11 @@ impl Default for Sizes {
     }
 }
 
+/// Entries of a map for so many values: a map has at least one.
+fn room(values: usize) -> u32 {
+    u32::try_from(values).unwrap_or(u32::MAX).max(1)
+}
+
 /// Creates the maps and prepares, but does not load, the programs.
 ///
 /// # Errors
@@ -155,6 +160,9 @@ pub fn open(types: &KernelTypes, filter: &Filter, sizes: Sizes, log_level: u8) -
         .btf(Some(&types.btf))
         .map_max_entries(map::EVENTS, sizes.ring_bytes)
         .map_max_entries(map::SOCKS, sizes.connections)
+        .map_max_entries(map::PIDS, room(filter.pids.len()))
+        .map_max_entries(map::COMMS, room(filter.comms.len()))
+        .map_max_entries(map::PEERS, room(filter.peers.len()))
         .override_global(global::FILTER_PORTS, &ports, true)
         .override_global(global::FILTER_PIDS, &pids, true)
         .override_global(global::FILTER_COMMS, &comms, true)
