@@ -45,6 +45,7 @@ impl Ledger {
         let mut reconciled = Reconciled::default();
         let held = HeldRows::of(snapshot);
         let waiting: HashSet<ConnectionId> = snapshot.waiting.iter().map(|waiting| waiting.id).collect();
+        let undecided: HashSet<ConnectionId> = snapshot.undecided.iter().copied().collect();
         let missing: HashSet<ConnectionId> = self
             .connections
             .iter()
@@ -56,7 +57,7 @@ impl Ledger {
                     // Nor has what kernel threads hold.
                     _ => connection.group.process == ProcessId::KERNEL || held.contains(**id),
                 };
-                !is_there && connection.phase_since < snapshot.began
+                !is_there && connection.phase_since < snapshot.began && !undecided.contains(id)
             })
             .map(|(id, _)| *id)
             .collect();

@@ -24,6 +24,8 @@ pub struct Snapshot {
     pub descriptors: Vec<Descriptors>,
     /// Connections that the kernel side's table had no room for: they are in none of the lists.
     pub untracked: u64,
+    /// Connections of which the source of the snapshot cannot say whether anybody holds them.
+    pub undecided: Vec<ConnectionId>,
 }
 
 /// A descriptor that holds a connection.

@@ -235,6 +235,19 @@ fn what_opened_while_the_snapshot_was_read_may_be_missing_from_it() {
 }
 
 #[test]
+fn what_a_snapshot_cannot_decide_is_kept() {
+    let mut books = Books::after(&[accepted(1, 0)]);
+    let blind = Snapshot {
+        undecided: vec![ConnectionId(1)],
+        ..snapshot(vec![])
+    };
+    for _ in 0..3 {
+        assert_eq!(books.reconcile(&blind).missing, 0);
+    }
+    assert_eq!(books.counts(), (1, 1, 0, 0));
+}
+
+#[test]
 fn what_ended_while_the_snapshot_was_read_does_not_come_back() {
     let mut books = Books::after(&[accepted(1, 0)]);
     books.ledger.begin_snapshot();
