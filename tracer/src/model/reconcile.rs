@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{
-    connection::{Connection, ConnectionId, Direction, Phase, ProcessId},
+    connection::{Connection, ConnectionId, Direction, GroupKey, Phase, ProcessId},
     event::Opening,
     ledger::{Fact, Ledger},
     listener,
@@ -79,6 +79,19 @@ impl Ledger {
             }
         }
         reconciled
+    }
+
+    /// How many connections of a group were seen opening at `since` or later and are held still, as far as anybody can
+    /// tell: those that the last snapshot missed have probably closed. Looks at every connection there is.
+    pub fn open_since(&self, group: &GroupKey, since: Time) -> u32 {
+        let held = self.connections().filter(|(id, connection)| {
+            connection.group == *group
+                && connection.phase.is_held()
+                && !connection.older
+                && connection.opened >= since
+                && !self.missing.contains(id)
+        });
+        u32::try_from(held.count()).unwrap_or(u32::MAX)
     }
 
     /// Enters a connection that was open before anybody watched; says whether it is watched.
