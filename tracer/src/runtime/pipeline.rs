@@ -1,7 +1,9 @@
 //! Records in, text out: decode, ledger, detector, rendering, and the books of what was lost on the way.
 
 use std::{
+    fs,
     io::Write as _,
+    os::unix::fs::MetadataExt as _,
     time::{Duration, SystemTime},
 };
 
@@ -17,11 +19,13 @@ use crate::{
     cli::{args::Output, settings::Settings},
     ingest::decode::decode,
     leak::{
-        Detector,
+        Detector, Rules,
         finding::{Finding, Stage},
         growth::GrowthRule,
+        stall::StallRule,
     },
     model::{
+        connection::Direction,
         ledger::{Fact, Ledger},
         snapshot::Snapshot,
         time::Time,
@@ -48,6 +52,8 @@ pub struct Pipeline {
     rows: usize,
     filter: Filter,
     wall: Wall,
+    /// The tracer's own network namespace, if known.
+    netns: Option<u32>,
     attached: Time,
     degraded: Vec<String>,
     received: u64,
@@ -71,7 +77,7 @@ impl Pipeline {
     pub fn new(settings: &Settings, wall: Wall, attached: Time, out: Stdout) -> Self {
         Self {
             ledger: Ledger::new(settings.limits),
-            detector: Box::new(GrowthRule::new(settings.growth)),
+            detector: Box::new(rules(settings)),
             facts: Vec::new(),
             findings: Vec::new(),
             out,
@@ -79,6 +85,7 @@ impl Pipeline {
             rows: settings.rows,
             filter: settings.session.filter.clone(),
             wall,
+            netns: own_netns(),
             attached,
             degraded: Vec::new(),
             received: 0,
@@ -221,10 +228,14 @@ impl Pipeline {
             let confidence =
                 json::confidence(self.attached, &books, self.reconciled, &self.degraded, self.wall);
             match self.output {
-                Output::Text => self
-                    .out
-                    .write(&text::finding(&finding, &confidence, self.wall, now))?,
-                Output::Json => self.emit(now, Body::Alert(json::alert(&finding, confidence, self.wall)))?,
+                Output::Text => {
+                    let told = text::finding(&finding, &confidence, self.wall, self.netns, now);
+                    self.out.write(&told)?;
+                }
+                Output::Json => {
+                    let told = json::finding(&finding, confidence, self.wall, self.netns);
+                    self.emit(now, told)?;
+                }
             }
         }
         Ok(())
@@ -319,6 +330,21 @@ impl Pipeline {
             duplicates: irregular.duplicates,
         }
     }
+}
+
+/// The rules in force, in the order in which they tell.
+fn rules(settings: &Settings) -> Rules {
+    let mut rules: Vec<Box<dyn Detector>> = vec![Box::new(GrowthRule::new(settings.growth))];
+    // What clients of a server here would see is not asked for where only outbound connections are.
+    if settings.session.filter.direction != Some(Direction::Outbound) {
+        rules.push(Box::new(StallRule::new(settings.stall)));
+    }
+    Rules::new(rules)
+}
+
+fn own_netns() -> Option<u32> {
+    let netns = fs::metadata("/proc/self/ns/net").ok()?.ino();
+    u32::try_from(netns).ok()
 }
 
 /// Says something on stderr. Nobody may be listening, or the disk behind it may be full: that is no reason to stop.
