@@ -8,6 +8,7 @@ pub mod sanitize;
 pub mod span;
 pub mod table;
 pub mod text;
+pub mod wrap;
 
 #[cfg(test)]
 mod tests;

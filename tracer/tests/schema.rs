@@ -19,8 +19,8 @@ use support::{
 };
 use tracer::output::record::{
     AgeQuantiles, Alert, AlertStatus, Body, Books, Cause, Confidence, Counts, Descriptors, Direction,
-    Failures, LifetimeQuantiles, Loss, PeerRow, Phases, Ports, Process, ProcessRow, ProgramMisses, Record,
-    Resolution, Started, Summary, Table, Tier, Totals, VERSION,
+    Failures, HeldGroup, LifetimeQuantiles, Loss, PeerRow, Phases, Ports, Process, ProcessRow, ProgramMisses,
+    Record, Resolution, Sender, Stall, Started, Summary, Table, Tier, Totals, VERSION,
 };
 
 fn schema() -> Value {
@@ -41,7 +41,7 @@ fn validator(schema: &Value) -> Validator {
 fn strict() -> Validator {
     let mut schema = schema();
     // These are described together with the fields that all lines have.
-    let lines = ["Started", "Alert", "Table", "Loss", "Summary"];
+    let lines = ["Started", "Alert", "Stall", "Table", "Loss", "Summary"];
     for (name, definition) in schema["$defs"].as_object_mut().unwrap() {
         if definition["type"] == "object" && !lines.contains(&name.as_str()) {
             definition["unevaluatedProperties"] = json!(false);
@@ -127,7 +127,7 @@ fn assert_broken_copies_are_refused(validator: &Validator, line: &Value) {
         }
     }
     // What may be absent is what a line of this type does not always have.
-    let optional = ["verified", "growth_per_hour", "resolution"];
+    let optional = ["verified", "growth_per_hour", "resolution", "descriptors"];
     for field in line.as_object().unwrap().keys() {
         refused(field, &|line| line[field] = json!({"no": "such"}));
         if !optional.contains(&field.as_str()) {
@@ -259,14 +259,59 @@ fn alert(status: AlertStatus, full: bool) -> Alert {
         growth_per_hour: full.then_some(f64::MAX),
         since: "9999-12-31T23:59:59.000Z".to_owned(),
         resolution: full.then_some(Resolution::Drained),
-        confidence: Confidence {
-            attached_since: "1970-01-01T00:00:00.000Z".to_owned(),
-            lost: u64::MAX,
-            lost_unhealed: u64::MAX,
-            reconciled: full.then(|| "2026-03-01T14:03:09.250Z".to_owned()),
-            degraded: vec![String::new(); 3],
-        },
+        confidence: confidence(full),
         advice: "\u{7f}".to_owned(),
+    }
+}
+
+fn confidence(full: bool) -> Confidence {
+    Confidence {
+        attached_since: "1970-01-01T00:00:00.000Z".to_owned(),
+        lost: u64::MAX,
+        lost_unhealed: u64::MAX,
+        reconciled: full.then(|| "2026-03-01T14:03:09.250Z".to_owned()),
+        degraded: vec![String::new(); 3],
+    }
+}
+
+fn stall(status: AlertStatus, full: bool) -> Stall {
+    let sender = Sender {
+        peer: "::".to_owned(),
+        waiting: u32::MAX,
+    };
+    let held = HeldGroup {
+        direction: Direction::Outbound,
+        peer: "other".to_owned(),
+        service_port: 0,
+        open: u32::MAX,
+    };
+    Stall {
+        id: String::new(),
+        status,
+        process: extreme_process("\u{1b}", full.then_some(u32::MAX)),
+        holders: u32::MAX,
+        holders_at_limit: u32::MAX,
+        at_limit: full,
+        descriptors: full.then(|| descriptors(full)),
+        held: if full { vec![held] } else { Vec::new() },
+        listener: u64::MAX,
+        local: "[::]:65535".to_owned(),
+        netns: u32::MAX,
+        queued: u32::MAX,
+        peak: u32::MAX,
+        queue_limit: u32::MAX,
+        queue_full: !full,
+        oldest_wait_seconds: f64::MAX,
+        stuck_seconds: 0.0,
+        examined: u32::MAX,
+        given_up: u32::MAX,
+        peers: if full { vec![sender] } else { Vec::new() },
+        elsewhere: u32::MAX,
+        since: "1970-01-01T00:00:00.000Z".to_owned(),
+        resolution: full.then_some(Resolution::ListenerGone),
+        confidence: confidence(full),
+        meaning: String::new(),
+        advice: String::new(),
     }
 }
 
@@ -336,6 +381,8 @@ fn extreme_values_are_valid() {
         Body::Alert(alert(AlertStatus::Opened, false)),
         Body::Alert(alert(AlertStatus::Updated, true)),
         Body::Alert(alert(AlertStatus::Resolved, true)),
+        Body::Stall(stall(AlertStatus::Opened, false)),
+        Body::Stall(stall(AlertStatus::Resolved, true)),
         Body::Table(table),
         Body::Summary(summary),
         Body::Loss(Loss {

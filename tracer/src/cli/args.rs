@@ -107,6 +107,13 @@ pub struct Watch {
     /// Longest pause between two openings of a row, and after the last: longer, and the growth has stopped
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = span, help_heading = "When to alert")]
     pub window: Duration,
+    /// Time that the first in a server's accept queue must have waited, nothing being accepted; 3s where the queue is
+    /// full or the server at its descriptor limit
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = span, help_heading = "When to alert")]
+    pub stall_wait: Duration,
+    /// Connections that must wait in such a queue; one where it is full or the server at its descriptor limit
+    #[arg(long, value_name = "N", default_value = "3", value_parser = count, help_heading = "When to alert")]
+    pub stall_waiting: u64,
 
     /// How to print
     #[arg(long, value_enum, default_value_t = Output::Text, help_heading = "Output")]

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use super::args::{BackendChoice, DirectionChoice, Output, Watch};
 use crate::{
     bpf::{filter::Filter, object::Sizes, plan::Backend, session::SessionSettings},
-    leak::growth::GrowthParameters,
+    leak::{growth::GrowthParameters, stall::StallParameters},
     model::{connection::Direction, ledger::Limits},
 };
 
@@ -18,8 +18,10 @@ pub struct Settings {
     pub session: SessionSettings,
     /// How much to remember.
     pub limits: Limits,
-    /// When to alert.
+    /// When to alert of a leak.
     pub growth: GrowthParameters,
+    /// When to alert of a stalled server.
+    pub stall: StallParameters,
     /// How to print.
     pub output: Output,
     /// How often to print the table; `None` for the default of the place where it is printed.
@@ -80,6 +82,11 @@ impl Watch {
                 min_opened: self.min_opened,
                 min_span: self.min_span,
                 window: self.window,
+            },
+            stall: StallParameters {
+                min_waiting: u32::try_from(self.stall_waiting).context("--stall-waiting is too large")?,
+                min_wait: self.stall_wait,
+                ..StallParameters::default()
             },
             output: self.output,
             interval: self.interval,

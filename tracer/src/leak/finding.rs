@@ -1,20 +1,43 @@
 //! What a detector says.
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use crate::model::{
-    connection::{GroupKey, Phases},
+    connection::{PeerKey, Phases, ProcessId},
     name::Comm,
+    snapshot::{Descriptors, ListenerId},
     time::Time,
 };
 
-/// Stable identity of a finding for as long as the tracer runs.
+/// A rule that finds. What a finding says may change while it lasts, who found it does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct FindingId(pub u64);
+pub enum Rule {
+    /// [`growth`](super::growth).
+    Growth,
+    /// [`stall`](super::stall).
+    Stall,
+}
+
+/// Stable identity of a finding for as long as the tracer runs. Each rule numbers its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FindingId {
+    /// Who found it.
+    pub rule: Rule,
+    /// From 1, in the order of opening.
+    pub number: u64,
+}
 
 impl fmt::Display for FindingId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "leak-{}", self.0)
+        let rule = match self.rule {
+            Rule::Growth => "leak",
+            Rule::Stall => "stall",
+        };
+        write!(f, "{rule}-{}", self.number)
     }
 }
 
@@ -23,7 +46,7 @@ impl fmt::Display for FindingId {
 pub enum Stage {
     /// It is new.
     Opened,
-    /// What is open has doubled since it was last told.
+    /// It is worse than when it was last told: twice as many connections, or a queue that is full by now.
     Updated,
     /// It is over.
     Resolved(Resolution),
@@ -34,19 +57,43 @@ pub enum Stage {
 pub enum Resolution {
     /// At least half of the connections that were open at the peak have closed.
     Drained,
+    /// The server takes connections from its queue again.
+    AcceptingAgain,
+    /// Nobody holds the listening socket any more.
+    ListenerGone,
 }
 
-/// A group that leaks, or did.
+/// Something that is wrong, or was.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// Which.
     pub id: FindingId,
     /// Why now.
     pub stage: Stage,
-    /// Who, to whom.
-    pub group: GroupKey,
-    /// Name of the process.
+    /// The process that it is about.
+    pub process: ProcessId,
+    /// Its name.
     pub comm: Comm,
+    /// Inode number of the network namespace of the sockets; `None` if none of them is left to ask.
+    pub netns: Option<u32>,
+    /// What is wrong.
+    pub kind: Kind,
+}
+
+/// What can be wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A group of connections only grows.
+    Growth(Growth),
+    /// A server does not accept.
+    Stalled(Stalled),
+}
+
+/// A group that leaks, or did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Growth {
+    /// The group, apart from its process.
+    pub group: PeerKey,
     /// Open in the group now.
     pub open: u32,
     /// The most that were open since the finding opened.
@@ -57,7 +104,7 @@ pub struct Finding {
     pub evidence: Evidence,
 }
 
-/// What the rule saw.
+/// What the growth rule saw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Evidence {
     /// Connections opened since the growth began: at first in a row without one closing.
@@ -88,5 +135,67 @@ impl Evidence {
         let hours = self.span().as_secs_f64() / 3600.0;
         let grown = self.opened.saturating_sub(1).saturating_sub(self.closed);
         (hours > 0.0 && grown > 0).then(|| grown as f64 / hours)
+    }
+}
+
+/// A server that does not accept, or did not. The finding's process stands for all that hold the listening socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stalled {
+    /// The listening socket.
+    pub listener: ListenerId,
+    /// Where it listens.
+    pub local: SocketAddr,
+    /// Processes that hold it.
+    pub holders: u32,
+    /// Of these, those at their descriptor limit.
+    pub holders_at_limit: u32,
+    /// Whether all are, as far as their tables are known: then accept fails with `EMFILE`.
+    pub at_limit: bool,
+    /// The finding's process's table, if known.
+    pub descriptors: Option<Descriptors>,
+    /// Where most of the connections lead that this process holds, and how many, the most first:
+    /// [`Stalled::GROUPS`] at most.
+    pub held: Vec<(PeerKey, u32)>,
+    /// The queue.
+    pub queue: Queue,
+    /// The most that waited since the finding opened.
+    pub peak: u32,
+    /// How long the same connection has been known to be the first: at least that long nothing was accepted.
+    pub stuck_for: Duration,
+    /// Since when the one that was first as the finding opened has waited.
+    pub since: Time,
+}
+
+impl Stalled {
+    /// Groups of connections that are named.
+    pub const GROUPS: usize = 5;
+}
+
+/// An accept queue, as it was last seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Queue {
+    /// Connections that wait in it.
+    pub length: u32,
+    /// How many may.
+    pub limit: u32,
+    /// How long the first has waited.
+    pub waited: Duration,
+    /// Connections that were looked at: the first ones, where the queue is long.
+    pub examined: u32,
+    /// Of these, those whose client has closed or reset them meanwhile.
+    pub given_up: u32,
+    /// Who sent most of them, and how many, the most first: [`Queue::PEERS`] at most.
+    pub peers: Vec<(IpAddr, u32)>,
+    /// Of these, those of other peers.
+    pub elsewhere: u32,
+}
+
+impl Queue {
+    /// Peers that are named.
+    pub const PEERS: usize = 5;
+
+    /// Whether the kernel lets nobody else in (`sk_acceptq_is_full`, `include/net/sock.h`).
+    pub const fn is_full(&self) -> bool {
+        self.length > self.limit
     }
 }

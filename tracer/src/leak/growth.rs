@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     Detector,
-    finding::{Evidence, Finding, FindingId, Resolution, Stage},
+    finding::{Evidence, Finding, FindingId, Growth, Kind, Resolution, Rule, Stage},
 };
 use crate::model::{
     connection::GroupKey,
@@ -52,8 +52,9 @@ struct Watch {
 }
 
 /// A finding that is not resolved yet.
+#[derive(Clone, Copy)]
 struct Alert {
-    id: FindingId,
+    number: u64,
     evidence: Evidence,
     peak: u32,
     /// Open when last told.
@@ -94,6 +95,8 @@ impl Detector for GrowthRule {
                     *row = fresh;
                 }
                 row.opened += 1;
+                // Events of different CPUs can be a little out of order.
+                row.since = row.since.min(at);
                 row.last = row.last.max(at);
                 if let Some(Alert { evidence, .. }) = &mut watch.alert {
                     evidence.opened += 1;
@@ -137,40 +140,19 @@ impl Detector for GrowthRule {
             let open = entry.tally.open;
             let stage = match &mut watch.alert {
                 Some(alert) => alert.follow(open),
-                None => match watch.row.filter(|row| row.is_growth(*parameters, now)) {
-                    Some(row) => {
-                        let evidence = row.evidence(watch.closed);
-                        watch.alert = Some(Alert {
-                            id: FindingId(*next),
-                            evidence,
-                            peak: open,
-                            told: open,
-                        });
-                        *next += 1;
-                        Some(Stage::Opened)
-                    }
-                    None => None,
-                },
+                None => watch.accuse(*parameters, group, ledger, now).map(|row| {
+                    watch.alert = Some(Alert {
+                        number: *next,
+                        evidence: row.evidence(watch.closed),
+                        peak: open,
+                        told: open,
+                    });
+                    *next += 1;
+                    Stage::Opened
+                }),
             };
-            if let (Some(stage), Some(alert)) = (stage, &watch.alert) {
-                let comm = ledger.name(group.process);
-                let phases = ledger.phases(group);
-                let Alert {
-                    id,
-                    evidence,
-                    peak,
-                    told: _,
-                } = *alert;
-                news.push(Finding {
-                    id,
-                    stage,
-                    group: *group,
-                    comm,
-                    open,
-                    peak,
-                    phases,
-                    evidence,
-                });
+            if let (Some(stage), Some(alert)) = (stage, watch.alert) {
+                news.push(alert.told_as(stage, *group, open, ledger));
             }
             if matches!(stage, Some(Stage::Resolved(_))) {
                 watch.alert = None;
@@ -180,6 +162,33 @@ impl Detector for GrowthRule {
         // New ones last.
         news.sort_unstable_by_key(|finding| finding.id);
         findings.append(&mut news);
+    }
+
+    fn is_suspicious(&self, now: Time, ledger: &Ledger) -> bool {
+        self.watched.iter().any(|(group, watch)| {
+            watch.alert.is_none()
+                && watch.row.is_some_and(|row| row.is_growth(self.parameters, now))
+                && ledger.groups().get(group).is_some()
+        })
+    }
+}
+
+impl Watch {
+    /// The row, if it is growth and still what it seems: a close that no event told would make it a false one. Then the
+    /// row begins anew, as it does with every close.
+    fn accuse(
+        &mut self,
+        parameters: GrowthParameters,
+        group: &GroupKey,
+        ledger: &Ledger,
+        now: Time,
+    ) -> Option<Row> {
+        let row = self.row.filter(|row| row.is_growth(parameters, now))?;
+        let intact = u64::from(ledger.open_since(group, row.since)) >= row.opened;
+        if !intact {
+            self.row = None;
+        }
+        self.row
     }
 }
 
@@ -203,6 +212,38 @@ impl Row {
 }
 
 impl Alert {
+    /// The finding as it is told now.
+    fn told_as(&self, stage: Stage, group: GroupKey, open: u32, ledger: &Ledger) -> Finding {
+        let Self {
+            number,
+            evidence,
+            peak,
+            told: _,
+        } = *self;
+        // Almost always all of them are in one.
+        let first = ledger
+            .connections()
+            .filter(|(_, connection)| connection.group == group)
+            .min_by_key(|(id, _)| *id);
+        Finding {
+            id: FindingId {
+                rule: Rule::Growth,
+                number,
+            },
+            stage,
+            process: group.process,
+            comm: ledger.name(group.process),
+            netns: first.map(|(_, connection)| connection.netns),
+            kind: Kind::Growth(Growth {
+                group: group.peer_key(),
+                open,
+                peak,
+                phases: ledger.phases(&group),
+                evidence,
+            }),
+        }
+    }
+
     /// What is news about it, now that `open` connections are open.
     fn follow(&mut self, open: u32) -> Option<Stage> {
         self.peak = self.peak.max(open);

@@ -1,10 +1,13 @@
 //! The rules, each by the sentence it defends.
 
+mod loss;
+mod stall;
+
 use std::{net::IpAddr, time::Duration};
 
 use super::{
     Detector,
-    finding::{Finding, Resolution, Stage},
+    finding::{Finding, Growth, Kind, Resolution, Stage},
     growth::{GrowthParameters, GrowthRule},
 };
 use crate::model::{
@@ -82,6 +85,13 @@ impl Bench {
     }
 }
 
+fn growth(finding: &Finding) -> Growth {
+    match finding.kind {
+        Kind::Growth(growth) => growth,
+        Kind::Stalled(_) => panic!("{finding:?} is of the other rule"),
+    }
+}
+
 #[test]
 fn three_connections_a_second_that_never_close_are_flagged_within_fifteen_seconds() {
     let mut bench = Bench::new();
@@ -93,8 +103,13 @@ fn three_connections_a_second_that_never_close_are_flagged_within_fifteen_second
     }
     assert_eq!(bench.told.len(), 1, "one alert, once");
     let finding = &bench.told[0];
-    assert_eq!((finding.stage, finding.open), (Stage::Opened, 33));
-    let rate = finding.evidence.per_hour().unwrap();
+    let growth = growth(finding);
+    assert_eq!((finding.stage, growth.open), (Stage::Opened, 33));
+    assert_eq!(
+        (finding.id.to_string(), finding.netns),
+        ("leak-1".to_owned(), Some(1))
+    );
+    let rate = growth.evidence.per_hour().unwrap();
     assert!(
         (10_800.0..=11_600.0).contains(&rate),
         "3 a second are 10,800 an hour, {rate} found"
@@ -185,11 +200,7 @@ fn processes_are_judged_apart() {
         bench.close(id, f64::from(second) + 0.2);
     }
     bench.tick(20.0);
-    let accused: Vec<u32> = bench
-        .told
-        .iter()
-        .map(|finding| finding.group.process.pid)
-        .collect();
+    let accused: Vec<u32> = bench.told.iter().map(|finding| finding.process.pid).collect();
     assert_eq!(accused, [1]);
 }
 
@@ -207,13 +218,13 @@ fn closes_after_the_alert_are_part_of_the_evidence() {
         bench.open(1, f64::from(second));
     }
     assert_eq!(bench.tick(33.0), [Stage::Updated]);
-    let Finding {
+    let Growth {
         open,
         evidence,
         phases,
         ..
-    } = &bench.told[1];
-    assert_eq!((*open, evidence.opened, evidence.closed), (28, 31, 3));
+    } = growth(&bench.told[1]);
+    assert_eq!((open, evidence.opened, evidence.closed), (28, 31, 3));
     assert_eq!(phases.open, 28);
     let rate = evidence.per_hour().unwrap();
     assert!((rate - 27.0 / 32.0 * 3600.0).abs() < 1.0, "{rate}");

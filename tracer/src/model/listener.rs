@@ -1,9 +1,15 @@
 //! Listening sockets and their queues, as the last snapshot found them.
 
-use std::{cmp::Reverse, collections::HashMap, net::SocketAddr, time::Duration};
+use std::{
+    cmp::Reverse,
+    collections::HashMap,
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
 
 use super::{
-    connection::ProcessId,
+    connection::{Direction, ProcessId},
+    event::Opening,
     name::Comm,
     snapshot::{ListenerId, Snapshot, Waiting},
     time::Time,
@@ -43,11 +49,36 @@ impl ListeningSocket {
             .unwrap_or((ProcessId::OTHER, Comm::default()))
     }
 
-    /// How long the connection at the head of the queue has waited. Accept takes from the head
-    /// (`reqsk_queue_remove`, `include/net/request_sock.h`), so nothing was accepted for that long. `None` if nobody
-    /// waits.
-    pub fn stuck_for(&self) -> Option<Duration> {
+    /// How long the one has waited that waits longest. Accept takes from the head (`reqsk_queue_remove`,
+    /// `include/net/request_sock.h`), but the head may have waited behind others: that nothing is accepted shows only in
+    /// two snapshots with the same head. `None` if nobody waits.
+    pub fn longest_wait(&self) -> Option<Duration> {
         self.waiting.iter().map(|waiting| waiting.waited).max()
+    }
+
+    /// The opening that accepting this connection would be.
+    pub fn accept_of(&self, waiting: &Waiting) -> Opening {
+        self.accept(waiting.local, waiting.peer)
+    }
+
+    /// The opening that the next accept would be; from nowhere if nobody waits.
+    pub fn next_accept(&self) -> Opening {
+        let nobody = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+        let head = self.waiting.first();
+        self.accept(self.local, head.map_or(nobody, |head| head.peer))
+    }
+
+    fn accept(&self, local: SocketAddr, peer: SocketAddr) -> Opening {
+        let (process, comm) = self.owner();
+        Opening {
+            process,
+            comm,
+            direction: Direction::Inbound,
+            connecting: false,
+            local,
+            peer,
+            netns: self.netns,
+        }
     }
 
     /// Whether the kernel lets no more connections in (`sk_acceptq_is_full`, `include/net/sock.h`).

@@ -7,10 +7,10 @@ use std::collections::{HashMap, HashSet};
 
 use super::{
     budget::Budget,
-    connection::{Connection, ConnectionId, Direction, Phase, ProcessId},
+    connection::{Connection, ConnectionId, Direction, GroupKey, Phase, ProcessId},
     event::Opening,
     ledger::{Entrance, Fact, Ledger},
-    listener,
+    listener::{self, ListeningSocket},
     snapshot::{Descriptors, Held, Reconciled, Snapshot, Waiting},
     time::Time,
 };
@@ -88,12 +88,14 @@ impl Ledger {
             let direction = directions.of(row);
             reconciled.added += u64::from(self.add_older(row, direction, &admits, facts));
         }
-        self.listeners = listener::of(snapshot);
+        let listeners = listener::of(snapshot);
         for waiting in &snapshot.waiting {
             if !self.knows(waiting.id) && !ended_meanwhile.contains(&waiting.id) {
-                self.add_waiting(waiting, &admits, facts);
+                self.add_waiting(waiting, &listeners, &admits, facts);
             }
         }
+        self.listeners = listeners;
+        self.listeners.retain(|listener| admits(&listener.next_accept()));
         for row in &snapshot.held {
             // A process keeps its id and changes its name when it runs another program.
             if let Some(name) = self.names.get_mut(&row.process) {
@@ -121,6 +123,19 @@ impl Ledger {
         };
         self.hand_over(id, (heir.process, heir.comm), now, facts);
         true
+    }
+
+    /// How many connections of a group were seen opening at `since` or later and are held still, as far as anybody can
+    /// tell: those that the last snapshot missed have probably closed. Looks at every connection there is.
+    pub fn open_since(&self, group: &GroupKey, since: Time) -> u32 {
+        let held = self.connections().filter(|(id, connection)| {
+            connection.group == *group
+                && connection.phase.is_held()
+                && !connection.older
+                && connection.opened >= since
+                && !self.missing.contains(id)
+        });
+        u32::try_from(held.count()).unwrap_or(u32::MAX)
     }
 
     /// Enters a connection that was open before anybody watched; says whether it is watched.
@@ -163,23 +178,16 @@ impl Ledger {
     }
 
     /// Enters a connection that no process has accepted, for the owner of its listener.
-    fn add_waiting(&mut self, waiting: &Waiting, admits: impl Fn(&Opening) -> bool, facts: &mut Vec<Fact>) {
-        let Some(listener) = self
-            .listeners
-            .iter()
-            .find(|listener| listener.id == waiting.listener)
-        else {
+    fn add_waiting(
+        &mut self,
+        waiting: &Waiting,
+        listeners: &[ListeningSocket],
+        admits: impl Fn(&Opening) -> bool,
+        facts: &mut Vec<Fact>,
+    ) {
+        let listener = listeners.iter().find(|listener| listener.id == waiting.listener);
+        let Some(opening) = listener.map(|listener| listener.accept_of(waiting)) else {
             return;
-        };
-        let (process, comm) = listener.owner();
-        let opening = Opening {
-            process,
-            comm,
-            direction: Direction::Inbound,
-            connecting: false,
-            local: waiting.local,
-            peer: waiting.peer,
-            netns: listener.netns,
         };
         if self.is_watched(waiting.id, &opening, admits) {
             let entrance = Entrance::Waiting {

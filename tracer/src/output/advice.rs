@@ -1,100 +1,79 @@
-//! What a finding means and what to do next, in plain words. All such texts stand here.
+//! What a finding means and what to do next, in plain words. All such texts stand here and below.
 
-use std::net::IpAddr;
+mod growth;
+mod stall;
 
-use super::sanitize;
+use std::fmt;
+
 use crate::{
-    leak::finding::Finding,
-    model::connection::{Direction, Peer, Phase, ProcessId},
+    leak::finding::{Finding, Kind},
+    model::connection::ProcessId,
 };
 
-/// What the finding means.
-pub fn meaning(finding: &Finding) -> &'static str {
-    match (finding.phases.prevailing(), finding.group.direction) {
-        (Some(Phase::HalfClosedRemote), _) => {
-            "the peer has closed most of them, and this process does not close its end"
+/// What to tell with a finding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Advice {
+    /// What it means.
+    pub meaning: String,
+    /// What to do next.
+    pub next: String,
+    /// What shows it.
+    pub command: Option<Command>,
+}
+
+/// A shell command. Only numbers and addresses go into it, nothing that another process chose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    /// The process into whose network namespace it must go first.
+    pub enter: Option<u32>,
+    /// The command itself.
+    pub run: String,
+}
+
+impl Advice {
+    /// For this finding. `own_netns` is the network namespace of whoever reads it, so far as it is known: that of the
+    /// tracer.
+    pub fn of(finding: &Finding, own_netns: Option<u32>) -> Self {
+        let enter = enter(finding, own_netns);
+        match &finding.kind {
+            Kind::Growth(growth) => growth::advice(finding, growth, enter),
+            Kind::Stalled(stalled) => stall::advice(finding, stalled, enter),
         }
-        (Some(Phase::HalfClosedLocal), _) => {
-            "this process has shut most of them down, but keeps their descriptors"
-        }
-        (Some(Phase::DeadHeld), _) => {
-            "most of them are dead, reset or timed out, and this process keeps their descriptors"
-        }
-        (_, Direction::Outbound) => "this process opens connections to the peer and does not close them",
-        (_, Direction::Inbound) => {
-            "the peer keeps opening connections to this process, and neither end closes them"
+    }
+
+    /// What to do, in one line.
+    pub fn one_line(&self) -> String {
+        let next = &self.next;
+        match &self.command {
+            Some(command) => format!("{next}; list them: {command}"),
+            None => next.clone(),
         }
     }
 }
 
-/// What to do next.
-pub fn next_step(finding: &Finding) -> String {
-    let group = finding.group;
-    let port = group.service_port;
-    let Peer::Address(address) = group.peer else {
-        return "more peers than fit the tables: narrow it down with --peer or --port, or raise --max-groups"
-            .to_owned();
-    };
-    if group.process == ProcessId::KERNEL {
-        return "the kernel itself holds them, for example for a network file system: look at its mounts"
-            .to_owned();
-    }
-    if group.process == ProcessId::OTHER {
-        return "more processes than fit the tables: narrow it down with --pid or --port, or raise --max-groups"
-            .to_owned();
-    }
-    let name = sanitize::comm(&finding.comm);
-    match (finding.phases.prevailing(), group.direction) {
-        (Some(Phase::HalfClosedRemote | Phase::HalfClosedLocal), _) => {
-            format!(
-                "look in {name} for a close that is missing, or not reached, after the end of a connection to {address} port {port}"
-            )
-        }
-        (Some(Phase::DeadHeld), _) => {
-            format!(
-                "look in {name} for an error of a connection to {address} port {port} after which it is not closed"
-            )
-        }
-        (_, Direction::Outbound) => {
-            format!(
-                "look in {name} for a client or channel to {address} port {port} that is made again and again and \
-                 never closed"
-            )
-        }
-        (_, Direction::Inbound) => {
-            format!("the cause is most likely at {address}: find what connects from there to port {port}")
-        }
+impl Command {
+    /// The part that enters the namespace, if there is one.
+    pub fn entering(&self) -> Option<String> {
+        self.enter.map(|pid| format!("nsenter -t {pid} -n"))
     }
 }
 
-/// A command that lists the connections. Only numbers and addresses go into it, nothing that another process chose.
-pub fn command(finding: &Finding) -> Option<String> {
-    let group = finding.group;
-    if finding.phases.prevailing() == Some(Phase::DeadHeld)
-        && ![ProcessId::KERNEL, ProcessId::OTHER].contains(&group.process)
-    {
-        // The kernel has taken them out of the tables that ss reads; the descriptors are still there.
-        return Some(format!("ls -l /proc/{}/fd", group.process.pid));
+impl fmt::Display for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(entering) = self.entering() {
+            write!(f, "{entering} ")?;
+        }
+        f.write_str(&self.run)
     }
-    let peer = match group.peer {
-        Peer::Address(IpAddr::V4(address)) => address.to_string(),
-        // Without the brackets ss takes the last colon for a port's.
-        Peer::Address(IpAddr::V6(address)) => format!("[{address}]"),
-        Peer::Other => return None,
-    };
-    let side = match group.direction {
-        Direction::Outbound => "dport",
-        Direction::Inbound => "sport",
-    };
-    let port = group.service_port;
-    Some(format!("ss -tnp 'dst {peer} and {side} = {port}'"))
 }
 
-/// Both in one line.
-pub fn one_line(finding: &Finding) -> String {
-    let step = next_step(finding);
-    match command(finding) {
-        Some(command) => format!("{step}; list them: {command}"),
-        None => step,
-    }
+/// `ss` shows only what is in its own network namespace.
+fn enter(finding: &Finding, own_netns: Option<u32>) -> Option<u32> {
+    let elsewhere = finding.netns.is_some() && own_netns.is_some() && finding.netns != own_netns;
+    (elsewhere && is_process(finding.process)).then_some(finding.process.pid)
+}
+
+/// Whether it stands for a process that can be looked at.
+fn is_process(process: ProcessId) -> bool {
+    process != ProcessId::KERNEL && process != ProcessId::OTHER
 }

@@ -1,12 +1,15 @@
 //! Model values as [`record`]s, and records as lines.
 
+mod stall;
+
 use std::{
     fmt::Write as _,
     time::{Duration, SystemTime},
 };
 
 use super::{
-    advice, errno,
+    advice::Advice,
+    errno,
     record::{
         self, AgeQuantiles, Alert, AlertStatus, Body, Books, Confidence, Counts, Descriptors, Direction,
         Failures, LifetimeQuantiles, PeerRow, Ports, Process, ProcessRow, Record, Table, Tier, Totals,
@@ -15,7 +18,7 @@ use super::{
     sanitize,
 };
 use crate::{
-    leak::finding::{Finding, Resolution, Stage},
+    leak::finding::{Finding, Growth, Kind, Resolution, Stage},
     model::{
         budget::Standing,
         connection::{self, PeerKey, Phases, ProcessId},
@@ -114,28 +117,29 @@ fn escaped(line: &str) -> String {
     safe
 }
 
-/// A finding as a record.
-pub fn alert(finding: &Finding, confidence: Confidence, wall: Wall) -> Alert {
-    let Finding {
-        id,
-        stage,
+/// A finding as what a line says. `own_netns` is the network namespace in which suggested commands will be run.
+pub fn finding(finding: &Finding, confidence: Confidence, wall: Wall, own_netns: Option<u32>) -> Body {
+    let advice = Advice::of(finding, own_netns);
+    match &finding.kind {
+        Kind::Growth(growth) => Body::Alert(alert(finding, growth, confidence, wall, &advice)),
+        Kind::Stalled(stalled) => Body::Stall(stall::stall(finding, stalled, confidence, wall, advice)),
+    }
+}
+
+fn alert(finding: &Finding, growth: &Growth, confidence: Confidence, wall: Wall, advice: &Advice) -> Alert {
+    let Growth {
         group,
-        comm,
         open,
         peak,
         phases,
         evidence,
-    } = finding;
-    let (status, resolution) = match stage {
-        Stage::Opened => (AlertStatus::Opened, None),
-        Stage::Updated => (AlertStatus::Updated, None),
-        Stage::Resolved(Resolution::Drained) => (AlertStatus::Resolved, Some(record::Resolution::Drained)),
-    };
+    } = growth;
+    let (status, resolution) = status(finding.stage);
     Alert {
-        id: id.to_string(),
+        id: finding.id.to_string(),
         status,
         tier: Tier::Suspected,
-        process: process(group.process, *comm),
+        process: process(finding.process, finding.comm),
         direction: direction(group.direction),
         peer: group.peer.to_string(),
         service_port: group.service_port,
@@ -155,7 +159,22 @@ pub fn alert(finding: &Finding, confidence: Confidence, wall: Wall) -> Alert {
         since: wall.rfc3339(evidence.since),
         resolution,
         confidence,
-        advice: advice::one_line(finding),
+        advice: advice.one_line(),
+    }
+}
+
+fn status(stage: Stage) -> (AlertStatus, Option<record::Resolution>) {
+    match stage {
+        Stage::Opened => (AlertStatus::Opened, None),
+        Stage::Updated => (AlertStatus::Updated, None),
+        Stage::Resolved(resolution) => {
+            let resolution = match resolution {
+                Resolution::Drained => record::Resolution::Drained,
+                Resolution::AcceptingAgain => record::Resolution::AcceptingAgain,
+                Resolution::ListenerGone => record::Resolution::ListenerGone,
+            };
+            (AlertStatus::Resolved, Some(resolution))
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! Compatibility: fields are only added within one version `v`; a change of meaning or a removal raises it.
 
 mod books;
+mod stall;
 mod table;
 
 pub use books::{Books, Cause, Loss, ProgramMisses};
@@ -13,6 +14,7 @@ pub use table::{
 
 use schemars::{JsonSchema, Schema, generate::SchemaSettings};
 use serde::Serialize;
+pub use stall::{HeldGroup, Sender, Stall};
 
 /// Version of the stream.
 pub const VERSION: u32 = 1;
@@ -47,6 +49,8 @@ pub enum Body {
     Started(Started),
     /// A group leaks, still leaks, or no longer does.
     Alert(Alert),
+    /// A server does not accept, still does not, or does again.
+    Stall(Stall),
     /// The counts per process and per peer, every `--interval`.
     Table(Table),
     /// Something was lost.
@@ -69,7 +73,7 @@ pub struct Started {
     pub verified: Option<bool>,
 }
 
-/// A finding.
+/// A group that leaks.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Alert {
     /// Identity of the finding, the same in all its lines.
@@ -128,13 +132,13 @@ pub struct Phases {
     pub dead_held: u32,
 }
 
-/// Why an alert is told.
+/// Why a finding is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AlertStatus {
     /// It is new.
     Opened,
-    /// What is open has doubled.
+    /// It is worse: what is open, or waits, has doubled since it was last told; or the queue is full by now.
     Updated,
     /// It is over.
     Resolved,
@@ -148,12 +152,16 @@ pub enum Tier {
     Suspected,
 }
 
-/// Why an alert is over.
+/// Why a finding is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Resolution {
     /// At least half of what was open at the peak has closed.
     Drained,
+    /// The server takes connections from its queue again.
+    AcceptingAgain,
+    /// Nobody holds the listening socket any more.
+    ListenerGone,
 }
 
 /// What a finding is worth.

@@ -166,7 +166,7 @@ fn age(age: Age) -> String {
 }
 
 /// `-> 10.0.0.7:9090` or `:9090 <- 10.0.0.9`.
-fn peer_name(key: &PeerKey) -> String {
+pub fn peer_name(key: &PeerKey) -> String {
     let port = key.service_port;
     match (key.direction, key.peer) {
         (Direction::Outbound, Peer::Address(address)) => {

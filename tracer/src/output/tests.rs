@@ -3,22 +3,25 @@
 mod json;
 mod sanitize;
 mod span;
+mod stall;
 mod table;
 mod text;
+mod wrap;
 
 use std::{
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     time::{Duration, SystemTime},
 };
 
-use proptest::prelude::*;
+use proptest::{collection::vec, prelude::*};
 
 use super::{json::Wall, record::Confidence};
 use crate::{
-    leak::finding::{Evidence, Finding, FindingId, Resolution, Stage},
+    leak::finding::{Evidence, Finding, FindingId, Growth, Kind, Queue, Resolution, Rule, Stage, Stalled},
     model::{
-        connection::{Direction, GroupKey, Peer, Phases, ProcessId},
+        connection::{Direction, Peer, PeerKey, Phases, ProcessId},
         name::Comm,
+        snapshot::{Descriptors, ListenerId},
         time::Time,
     },
 };
@@ -45,21 +48,28 @@ fn peer(address: &str) -> Peer {
     Peer::Address(address.parse::<IpAddr>().unwrap())
 }
 
+/// The network namespace of these tests.
+const NETNS: u32 = 4_026_531_840;
+
 /// The founding incident: three connections every thirty seconds, for six minutes.
 fn finding(stage: Stage, direction: Direction, comm: Comm, peer: Peer) -> Finding {
-    Finding {
-        id: FindingId(1),
-        stage,
-        group: GroupKey {
-            process: ProcessId {
-                pid: 4711,
-                start: Time(5_000_000_000),
-            },
+    growing(stage, direction, comm, peer, |_| {})
+}
+
+/// The same, changed.
+fn growing(
+    stage: Stage,
+    direction: Direction,
+    comm: Comm,
+    peer: Peer,
+    change: impl FnOnce(&mut Growth),
+) -> Finding {
+    let mut growth = Growth {
+        group: PeerKey {
             direction,
             peer,
             service_port: 9090,
         },
-        comm,
         open: 37,
         peak: 40,
         phases: Phases {
@@ -73,6 +83,78 @@ fn finding(stage: Stage, direction: Direction, comm: Comm, peer: Peer) -> Findin
             last: NOW.earlier(Duration::from_secs(1)),
             closed_before: 0,
         },
+    };
+    change(&mut growth);
+    Finding {
+        id: FindingId {
+            rule: Rule::Growth,
+            number: 1,
+        },
+        stage,
+        process: ProcessId {
+            pid: 4711,
+            start: Time(5_000_000_000),
+        },
+        comm,
+        netns: Some(NETNS),
+        kind: Kind::Growth(growth),
+    }
+}
+
+/// The server of the founding incident, some minutes later.
+fn stalled(stage: Stage, comm: Comm, change: impl FnOnce(&mut Stalled)) -> Finding {
+    let process = ProcessId {
+        pid: 4712,
+        start: Time(6_000_000_000),
+    };
+    let from = |peer: &str| peer.parse::<IpAddr>().unwrap();
+    let key = |direction, address, service_port| PeerKey {
+        direction,
+        peer: peer(address),
+        service_port,
+    };
+    let mut stalled = Stalled {
+        listener: ListenerId(77),
+        local: "0.0.0.0:9090".parse().unwrap(),
+        holders: 1,
+        holders_at_limit: 1,
+        at_limit: true,
+        descriptors: Some(Descriptors {
+            process,
+            comm,
+            used: 64,
+            sockets: 58,
+            limit: Some(64),
+            at: NOW,
+        }),
+        held: vec![
+            (key(Direction::Inbound, "10.0.0.9", 9090), 56),
+            (key(Direction::Outbound, "fd00::5", 5432), 1),
+        ],
+        queue: Queue {
+            length: 12,
+            limit: 128,
+            waited: Duration::from_secs(14),
+            examined: 12,
+            given_up: 3,
+            peers: vec![(from("10.0.0.9"), 9), (from("10.0.0.8"), 3)],
+            elsewhere: 0,
+        },
+        peak: 12,
+        stuck_for: Duration::from_secs(5),
+        since: NOW.earlier(Duration::from_secs(14)),
+    };
+    change(&mut stalled);
+    Finding {
+        id: FindingId {
+            rule: Rule::Stall,
+            number: 1,
+        },
+        stage,
+        process,
+        comm,
+        netns: Some(NETNS),
+        kind: Kind::Stalled(stalled),
     }
 }
 
@@ -122,8 +204,7 @@ fn any_comm() -> impl Strategy<Value = Comm> {
         any::<[u8; tracer_common::event::COMM_LEN]>().prop_map(Comm::new),
         // Random bytes are hardly ever UTF-8; text of unusual characters is what hides things.
         "\\PC{0,5}".prop_map(|text| comm(text.as_bytes())),
-        proptest::collection::vec(any::<char>(), 0..5)
-            .prop_map(|text| comm(text.iter().collect::<String>().as_bytes())),
+        vec(any::<char>(), 0..5).prop_map(|text| comm(text.iter().collect::<String>().as_bytes())),
         proptest::sample::select(&HOSTILE[..]).prop_map(comm),
     ]
 }
@@ -132,10 +213,10 @@ fn any_finding() -> impl Strategy<Value = Finding> {
     let stage = prop_oneof![
         Just(Stage::Opened),
         Just(Stage::Updated),
-        Just(Stage::Resolved(Resolution::Drained))
+        Just(Stage::Resolved(Resolution::Drained)),
+        Just(Stage::Resolved(Resolution::AcceptingAgain)),
+        Just(Stage::Resolved(Resolution::ListenerGone)),
     ];
-    let direction = prop_oneof![Just(Direction::Outbound), Just(Direction::Inbound)];
-    let peer = prop_oneof![any::<IpAddr>().prop_map(Peer::Address), Just(Peer::Other)];
     let process = prop_oneof![
         (any::<u32>(), any::<u64>()).prop_map(|(pid, start)| ProcessId {
             pid,
@@ -144,32 +225,99 @@ fn any_finding() -> impl Strategy<Value = Finding> {
         Just(ProcessId::KERNEL),
         Just(ProcessId::OTHER),
     ];
-    let numbers = any::<(u16, u32, u32, u64, u64, u64, u64)>();
-    (stage, direction, peer, process, any_comm(), numbers).prop_map(
-        |(stage, direction, peer, process, comm, (service_port, open, peak, opened, since, last, before))| {
-            Finding {
-                id: FindingId(opened),
-                stage,
-                group: GroupKey {
-                    process,
-                    direction,
-                    peer,
-                    service_port,
-                },
-                comm,
-                open,
-                peak,
-                phases: phases(open, peak),
-                evidence: Evidence {
-                    opened,
-                    closed: since,
-                    since: Time(since),
-                    last: Time(last),
-                    closed_before: before,
-                },
-            }
-        },
+    let kind = prop_oneof![
+        any_growth().prop_map(|growth| (Rule::Growth, Kind::Growth(growth))),
+        any_stalled().prop_map(|stalled| (Rule::Stall, Kind::Stalled(stalled))),
+    ];
+    (
+        stage,
+        process,
+        any_comm(),
+        any::<u64>(),
+        any::<Option<u32>>(),
+        kind,
     )
+        .prop_map(|(stage, process, comm, number, netns, (rule, kind))| Finding {
+            id: FindingId { rule, number },
+            stage,
+            process,
+            comm,
+            netns,
+            kind,
+        })
+}
+
+fn any_group() -> impl Strategy<Value = PeerKey> {
+    let direction = prop_oneof![Just(Direction::Outbound), Just(Direction::Inbound)];
+    let peer = prop_oneof![any::<IpAddr>().prop_map(Peer::Address), Just(Peer::Other)];
+    (direction, peer, any::<u16>()).prop_map(|(direction, peer, service_port)| PeerKey {
+        direction,
+        peer,
+        service_port,
+    })
+}
+
+fn any_growth() -> impl Strategy<Value = Growth> {
+    let numbers = any::<(u32, u32, u64, u64, u64, u64)>();
+    (any_group(), numbers).prop_map(|(group, (open, peak, opened, since, last, before))| Growth {
+        group,
+        open,
+        peak,
+        phases: phases(open, peak),
+        evidence: Evidence {
+            opened,
+            closed: since,
+            since: Time(since),
+            last: Time(last),
+            closed_before: before,
+        },
+    })
+}
+
+fn any_stalled() -> impl Strategy<Value = Stalled> {
+    let descriptors = any::<Option<(u32, u32, Option<u64>)>>().prop_map(|table| {
+        table.map(|(used, sockets, limit)| Descriptors {
+            process: ProcessId::OTHER,
+            comm: Comm::default(),
+            used,
+            sockets,
+            limit,
+            at: Time(0),
+        })
+    });
+    let held = vec((any_group(), any::<u32>()), 0..=Stalled::GROUPS);
+    let peers = vec((any::<IpAddr>(), any::<u32>()), 0..=Queue::PEERS);
+    (
+        any::<SocketAddr>(),
+        (descriptors, held, peers),
+        any::<(u32, u32, bool)>(),
+        any::<(u32, u32, Duration, u32, u32, u32)>(),
+        any::<(u64, u32, Duration, u64)>(),
+    )
+        .prop_map(|(local, (descriptors, held, peers), holders, queue, rest)| {
+            let (length, limit, waited, examined, given_up, elsewhere) = queue;
+            Stalled {
+                listener: ListenerId(rest.0),
+                local,
+                holders: holders.0,
+                holders_at_limit: holders.1,
+                at_limit: holders.2,
+                descriptors,
+                held,
+                queue: Queue {
+                    length,
+                    limit,
+                    waited,
+                    examined,
+                    given_up,
+                    peers,
+                    elsewhere,
+                },
+                peak: rest.1,
+                stuck_for: rest.2,
+                since: Time(rest.3),
+            }
+        })
 }
 
 /// Some of each.

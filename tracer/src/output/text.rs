@@ -1,112 +1,15 @@
 //! The stream for people. Every string from outside goes through [`sanitize`].
 
+mod finding;
+
 use std::fmt::Write as _;
 
-use anstyle::{AnsiColor, Style};
-
 use super::{
-    advice,
-    json::Wall,
-    record::{Books, Cause, Confidence},
+    record::{Books, Cause},
     sanitize, span,
 };
-use crate::{
-    leak::finding::{Finding, Resolution, Stage},
-    model::{
-        connection::{Direction, GroupKey, Peer, ProcessId},
-        name::Comm,
-        tally::Tally,
-        time::Time,
-    },
-};
-
-const ALARM: Style = AnsiColor::Red.on_default().bold();
-const CALM: Style = AnsiColor::Green.on_default().bold();
-const DIM: Style = Style::new().dimmed();
-
-/// A finding, in six lines at most; colours are removed where they are not wanted, by whoever writes it.
-pub fn finding(finding: &Finding, confidence: &Confidence, wall: Wall, now: Time) -> String {
-    let mut text = String::new();
-    // Writing to a String cannot fail.
-    let _: std::fmt::Result = write_finding(&mut text, finding, confidence, wall, now);
-    text
-}
-
-fn write_finding(
-    text: &mut String,
-    finding: &Finding,
-    confidence: &Confidence,
-    wall: Wall,
-    now: Time,
-) -> std::fmt::Result {
-    let Finding {
-        id,
-        stage,
-        group,
-        comm,
-        open,
-        peak,
-        phases: _,
-        evidence,
-    } = finding;
-    let (style, headline) = match stage {
-        Stage::Opened => (ALARM, "LEAK SUSPECTED"),
-        Stage::Updated => (ALARM, "LEAK GOES ON"),
-        Stage::Resolved(_) => (CALM, "RESOLVED"),
-    };
-    let clock = wall.clock(now);
-    writeln!(
-        text,
-        "{DIM}{clock}{DIM:#} {style}{headline}{style:#} {id}: {}",
-        subject(group, *comm)
-    )?;
-    if let Stage::Resolved(Resolution::Drained) = stage {
-        return writeln!(
-            text,
-            "  drained: {open} open now, {peak} at the peak; it began {}",
-            moment(wall, now, evidence.since)
-        );
-    }
-    let rate = evidence
-        .per_hour()
-        .map_or(String::new(), |rate| format!(", growing by {}", span::rate(rate)));
-    let closed = match evidence.closed {
-        0 => "none".to_owned(),
-        closed => closed.to_string(),
-    };
-    writeln!(
-        text,
-        "  {open} open now; {} opened within {}, {closed} closed{rate}; it began {}",
-        evidence.opened,
-        span::human(evidence.span()),
-        moment(wall, now, evidence.since),
-    )?;
-    writeln!(text, "  means:  {}", advice::meaning(finding))?;
-    writeln!(text, "  next:   {}", advice::next_step(finding))?;
-    if let Some(command) = advice::command(finding) {
-        writeln!(text, "  list:   {command}")?;
-    }
-    writeln!(text, "  sure?   {}", certainty(finding, confidence))
-}
-
-/// `13:57:09Z, 6m ago`: the time of day alone would leave open which day.
-fn moment(wall: Wall, now: Time, at: Time) -> String {
-    format!("{}, {} ago", wall.clock(at), span::human(now.since(at)))
-}
-
-/// `controller[4711] -> 10.0.0.7:9090` or `grpc-server[4712]:9090 <- 10.0.0.9`.
-fn subject(group: &GroupKey, comm: Comm) -> String {
-    let process = process(group.process, comm);
-    let port = group.service_port;
-    match (group.direction, group.peer) {
-        (Direction::Outbound, Peer::Address(address)) => {
-            format!("{process} -> {}", std::net::SocketAddr::new(address, port))
-        }
-        (Direction::Outbound, Peer::Other) => format!("{process} -> other peers, any port"),
-        (Direction::Inbound, Peer::Address(address)) => format!("{process}:{port} <- {address}"),
-        (Direction::Inbound, Peer::Other) => format!("{process} <- other peers, any port"),
-    }
-}
+use crate::model::{connection::ProcessId, name::Comm, tally::Tally};
+pub use finding::finding;
 
 /// `name[pid]`.
 pub fn process(id: ProcessId, comm: Comm) -> String {
@@ -115,27 +18,6 @@ pub fn process(id: ProcessId, comm: Comm) -> String {
         ProcessId::OTHER => "other processes".to_owned(),
         ProcessId { pid, .. } => format!("{}[{pid}]", sanitize::comm(&comm)),
     }
-}
-
-fn certainty(finding: &Finding, confidence: &Confidence) -> String {
-    let history = match finding.evidence.closed_before {
-        0 => "none of this group was seen closing before".to_owned(),
-        1 => "1 of this group closed before".to_owned(),
-        closed => format!("{closed} of this group closed before"),
-    };
-    let lost = match (confidence.lost, confidence.lost_unhealed) {
-        (0, _) => "no event was lost".to_owned(),
-        (1, 0) => "1 event was lost, and made good from the descriptor tables".to_owned(),
-        (lost, 0) => format!("{lost} events were lost, and made good from the descriptor tables"),
-        (_, 1) => "1 event was lost just now, and a lost close looks like a leak".to_owned(),
-        (_, lost) => format!("{lost} events were lost just now, and a lost close looks like a leak"),
-    };
-    let degraded = if confidence.degraded.is_empty() {
-        ""
-    } else {
-        "; tracing is degraded, `tracer doctor` says how"
-    };
-    format!("suspected only, a connection pool that is filling looks the same; {history}; {lost}{degraded}")
 }
 
 /// The first lines: what is watched, with which hooks, and what they do not see.

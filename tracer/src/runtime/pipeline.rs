@@ -1,7 +1,9 @@
 //! Records in, text out: decode, ledger, detector, rendering, and the books of what was lost on the way.
 
 use std::{
+    fs,
     io::Write as _,
+    os::unix::fs::MetadataExt as _,
     time::{Duration, SystemTime},
 };
 
@@ -13,11 +15,13 @@ use crate::{
     cli::{args::Output, settings::Settings},
     ingest::decode::decode,
     leak::{
-        Detector,
+        Detector, Rules,
         finding::{Finding, Stage},
         growth::GrowthRule,
+        stall::StallRule,
     },
     model::{
+        connection::Direction,
         ledger::{Fact, Ledger},
         snapshot::Snapshot,
         time::Time,
@@ -30,7 +34,8 @@ use crate::{
     },
 };
 
-/// How often the kernel's tables are read while a queue may be filling.
+/// How often the kernel's tables are read while a queue may be filling, and how old a reading may be that a verdict
+/// rests on.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// Everything between the ring buffer and stdout.
@@ -44,6 +49,8 @@ pub struct Pipeline {
     rows: usize,
     filter: Filter,
     wall: Wall,
+    /// The tracer's own network namespace, if known.
+    netns: Option<u32>,
     attached: Time,
     degraded: Vec<String>,
     accounts: Accounts,
@@ -65,7 +72,7 @@ impl Pipeline {
     pub fn new(settings: &Settings, wall: Wall, attached: Time, out: Stdout) -> Self {
         Self {
             ledger: Ledger::new(settings.limits),
-            detector: Box::new(GrowthRule::new(settings.growth)),
+            detector: Box::new(rules(settings)),
             facts: Vec::new(),
             findings: Vec::new(),
             out,
@@ -73,6 +80,7 @@ impl Pipeline {
             rows: settings.rows,
             filter: settings.session.filter.clone(),
             wall,
+            netns: own_netns(),
             attached,
             degraded: Vec::new(),
             accounts: Accounts::new(attached),
@@ -185,7 +193,8 @@ impl Pipeline {
             return false;
         };
         let is_degraded = self.undecided || self.lost > lost || self.ledger.has_new_exhaustion(now);
-        let is_worth_a_look = self.ledger.has_exhausted_server();
+        let is_worth_a_look =
+            self.ledger.has_exhausted_server() || self.detector.is_suspicious(now, &self.ledger);
         is_degraded || (is_worth_a_look && now.since(at) >= LOOK_EVERY)
     }
 
@@ -226,10 +235,14 @@ impl Pipeline {
                 self.wall,
             );
             match self.output {
-                Output::Text => self
-                    .out
-                    .write(&text::finding(&finding, &confidence, self.wall, now))?,
-                Output::Json => self.emit(now, Body::Alert(json::alert(&finding, confidence, self.wall)))?,
+                Output::Text => {
+                    let told = text::finding(&finding, &confidence, self.wall, self.netns, now);
+                    self.out.write(&told)?;
+                }
+                Output::Json => {
+                    let told = json::finding(&finding, confidence, self.wall, self.netns);
+                    self.emit(now, told)?;
+                }
             }
         }
         Ok(())
@@ -314,6 +327,21 @@ impl Pipeline {
     fn books(&mut self, session: &mut Session) -> Books {
         self.accounts.books(session, self.ledger.irregularities())
     }
+}
+
+/// The rules in force, in the order in which they tell.
+fn rules(settings: &Settings) -> Rules {
+    let mut rules: Vec<Box<dyn Detector>> = vec![Box::new(GrowthRule::new(settings.growth))];
+    // What clients of a server here would see is not asked for where only outbound connections are.
+    if settings.session.filter.direction != Some(Direction::Outbound) {
+        rules.push(Box::new(StallRule::new(settings.stall)));
+    }
+    Rules::new(rules)
+}
+
+fn own_netns() -> Option<u32> {
+    let netns = fs::metadata("/proc/self/ns/net").ok()?.ino();
+    u32::try_from(netns).ok()
 }
 
 /// Says something on stderr. Nobody may be listening, or the disk behind it may be full: that is no reason to stop.

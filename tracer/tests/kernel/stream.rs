@@ -16,6 +16,7 @@ pub struct Record {
 pub enum Body {
     Started(Started),
     Alert(Alert),
+    Stall {},
     Table(Table),
     Summary(Summary),
 }

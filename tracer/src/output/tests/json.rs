@@ -3,18 +3,28 @@ use std::time::{Duration, SystemTime};
 use proptest::prelude::*;
 use serde_json::Value;
 
-use super::{HOSTILE, NOW, any_finding, comm, confidence, finding, is_harmless, peer, wall};
+use super::{
+    HOSTILE, NETNS, NOW, any_finding, comm, confidence, finding, growing, is_harmless, peer, stalled, wall,
+};
 use crate::{
-    leak::finding::{Resolution, Stage},
+    leak::finding::{Finding, Kind, Resolution, Stage},
     model::{
         connection::{Direction, Peer},
         time::Time,
     },
     output::{
         json::{self, Wall},
-        record::{Body, Books},
+        record::{Books, Confidence},
     },
 };
+
+fn told(finding: &Finding, confidence: Confidence) -> String {
+    json::line(
+        wall(),
+        NOW,
+        json::finding(finding, confidence, wall(), Some(NETNS)),
+    )
+}
 
 #[test]
 fn wall_clock_times_are_rfc3339() {
@@ -49,8 +59,7 @@ fn an_alert_says_everything() {
         comm(b"controller"),
         peer("10.0.0.7"),
     );
-    let alert = json::alert(&finding, confidence(2, &["late closes"]), wall());
-    let line = json::line(wall(), NOW, Body::Alert(alert));
+    let line = told(&finding, confidence(2, &["late closes"]));
     let expected = serde_json::json!({
         "v": 1,
         "time": "2026-03-01T14:03:09.250Z",
@@ -86,13 +95,14 @@ fn an_alert_says_everything() {
 #[test]
 fn what_does_not_apply_is_absent() {
     let resolved = Stage::Resolved(Resolution::Drained);
-    let mut finding = finding(resolved, Direction::Inbound, comm(b"server"), Peer::Other);
-    finding.evidence.last = finding.evidence.since;
-    let line = json::line(
-        wall(),
-        NOW,
-        Body::Alert(json::alert(&finding, confidence(0, &[]), wall())),
+    let finding = growing(
+        resolved,
+        Direction::Inbound,
+        comm(b"server"),
+        Peer::Other,
+        |growth| growth.evidence.last = growth.evidence.since,
     );
+    let line = told(&finding, confidence(0, &[]));
     let value: Value = serde_json::from_str(&line).unwrap();
     assert_eq!(value["status"], "resolved");
     assert_eq!(value["resolution"], "drained");
@@ -104,12 +114,14 @@ fn what_does_not_apply_is_absent() {
 #[test]
 fn hostile_names_are_kept_whole_and_shown_harmless() {
     for name in HOSTILE {
-        let finding = finding(Stage::Opened, Direction::Outbound, comm(name), peer("10.0.0.7"));
-        let alert = json::alert(&finding, confidence(0, &[]), wall());
-        let line = json::line(wall(), NOW, Body::Alert(alert));
-        let value = checked(&line);
-        let kept = value["process"]["comm"].as_str().unwrap();
-        assert_eq!(kept, String::from_utf8_lossy(comm(name).bytes()));
+        for finding in [
+            finding(Stage::Opened, Direction::Outbound, comm(name), peer("10.0.0.7")),
+            stalled(Stage::Opened, comm(name), |_| {}),
+        ] {
+            let value = checked(&told(&finding, confidence(0, &[])));
+            let kept = value["process"]["comm"].as_str().unwrap();
+            assert_eq!(kept, String::from_utf8_lossy(comm(name).bytes()));
+        }
     }
     // Beyond the basic plane an escape takes two units.
     let tag = finding(
@@ -118,11 +130,7 @@ fn hostile_names_are_kept_whole_and_shown_harmless() {
         comm("\u{e0041}".as_bytes()),
         peer("::1"),
     );
-    let line = json::line(
-        wall(),
-        NOW,
-        Body::Alert(json::alert(&tag, confidence(0, &[]), wall())),
-    );
+    let line = told(&tag, confidence(0, &[]));
     assert!(line.contains(r#""comm":"\udb40\udc41""#), "{line}");
 }
 
@@ -174,14 +182,24 @@ proptest! {
     #[test]
     fn any_finding_is_one_line_of_json(finding in any_finding(), lost in any::<u64>(), now in any::<u64>()) {
         let confidence = confidence(lost, &["\u{202e}\n\x1b\""]);
-        let line = json::line(wall(), Time(now), Body::Alert(json::alert(&finding, confidence, wall())));
+        let line = json::line(wall(), Time(now), json::finding(&finding, confidence, wall(), Some(NETNS)));
         let value = checked(&line);
         prop_assert_eq!(
             value["process"]["comm"].as_str().unwrap(),
             String::from_utf8_lossy(finding.comm.bytes())
         );
         prop_assert_eq!(value["confidence"]["degraded"][0].as_str(), Some("\u{202e}\n\x1b\""));
-        prop_assert_eq!(value["opened"].as_u64(), Some(finding.evidence.opened));
+        prop_assert_eq!(&value["id"], &Value::from(finding.id.to_string()));
+        match finding.kind {
+            Kind::Growth(growth) => {
+                prop_assert_eq!(value["type"].as_str(), Some("alert"));
+                prop_assert_eq!(value["opened"].as_u64(), Some(growth.evidence.opened));
+            }
+            Kind::Stalled(stalled) => {
+                prop_assert_eq!(value["type"].as_str(), Some("stall"));
+                prop_assert_eq!(value["queued"].as_u64(), Some(u64::from(stalled.queue.length)));
+            }
+        }
     }
 }
 

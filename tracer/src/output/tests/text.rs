@@ -1,8 +1,11 @@
 use proptest::prelude::*;
 
-use super::{HOSTILE, NOW, any_comm, any_finding, comm, confidence, finding, is_harmless, peer, plain, wall};
+use super::{
+    HOSTILE, NETNS, NOW, any_comm, any_finding, comm, confidence, finding, growing, is_harmless, peer, plain,
+    wall,
+};
 use crate::{
-    leak::finding::{Finding, Resolution, Stage},
+    leak::finding::{Finding, Kind, Resolution, Stage},
     model::{
         connection::{Direction, Peer, Phases, ProcessId},
         name::Comm,
@@ -10,14 +13,18 @@ use crate::{
         time::Time,
     },
     output::{
-        advice,
+        advice::Advice,
         record::{Books, Confidence},
-        text,
+        text, wrap,
     },
 };
 
 fn shown(finding: &Finding) -> String {
-    plain(&text::finding(finding, &confidence(0, &[]), wall(), NOW))
+    shown_with(finding, &confidence(0, &[]))
+}
+
+fn shown_with(finding: &Finding, confidence: &Confidence) -> String {
+    plain(&text::finding(finding, confidence, wall(), Some(NETNS), NOW))
 }
 
 #[test]
@@ -32,35 +39,45 @@ fn a_new_outbound_leak() {
         shown(&finding),
         "\
 14:03:09Z LEAK SUSPECTED leak-1: controller[4711] -> 10.0.0.7:9090
-  37 open now; 37 opened within 6m, none closed, growing by 360 per hour; it began 13:57:08Z, 6m 1s ago
+  37 open now; 37 opened within 6m, none closed, growing by 360 per hour; it
+  began 13:57:08Z, 6m 1s ago
   means:  this process opens connections to the peer and does not close them
-  next:   look in controller for a client or channel to 10.0.0.7 port 9090 that is made again and again and never closed
+  next:   look in controller for a client or channel to 10.0.0.7 port 9090 that
+          is made again and again and never closed
   list:   ss -tnp 'dst 10.0.0.7 and dport = 9090'
-  sure?   suspected only, a connection pool that is filling looks the same; none of this group was seen closing before; no event was lost
+  sure?   suspected only, a connection pool that is filling looks the same; none
+          of this group was seen closing before; no event was lost
 "
     );
 }
 
 #[test]
 fn a_growing_inbound_leak_with_losses() {
-    let mut finding = finding(
+    let finding = growing(
         Stage::Updated,
         Direction::Inbound,
         comm(b"grpc-server"),
         peer("fd00::9"),
+        |growth| {
+            growth.open = 74;
+            growth.evidence.closed_before = 3;
+        },
     );
-    finding.open = 74;
-    finding.evidence.closed_before = 3;
     let confidence = confidence(2, &["inbound connections taken by accept are not seen"]);
     assert_eq!(
-        plain(&text::finding(&finding, &confidence, wall(), NOW)),
+        shown_with(&finding, &confidence),
         "\
 14:03:09Z LEAK GOES ON leak-1: grpc-server[4711]:9090 <- fd00::9
-  74 open now; 37 opened within 6m, none closed, growing by 360 per hour; it began 13:57:08Z, 6m 1s ago
-  means:  the peer keeps opening connections to this process, and neither end closes them
-  next:   the cause is most likely at fd00::9: find what connects from there to port 9090
+  74 open now; 37 opened within 6m, none closed, growing by 360 per hour; it
+  began 13:57:08Z, 6m 1s ago
+  means:  the peer keeps opening connections to this process, and neither end
+          closes them
+  next:   the cause is most likely at fd00::9: find what connects from there to
+          port 9090
   list:   ss -tnp 'dst [fd00::9] and sport = 9090'
-  sure?   suspected only, a connection pool that is filling looks the same; 3 of this group closed before; 2 events were lost just now, and a lost close looks like a leak; tracing is degraded, `tracer doctor` says how
+  sure?   suspected only, a connection pool that is filling looks the same; 3 of
+          this group closed before; 2 events were lost just now, and a lost
+          close looks like a leak; tracing is degraded, `tracer doctor` says how
 "
     );
 }
@@ -72,8 +89,15 @@ fn a_resolved_leak() {
         (Direction::Outbound, "controller[4711] -> [fd00::7]:9090"),
         (Direction::Inbound, "controller[4711]:9090 <- fd00::7"),
     ] {
-        let mut finding = finding(resolved, direction, comm(b"controller"), peer("fd00::7"));
-        finding.open = 2;
+        let finding = growing(
+            resolved,
+            direction,
+            comm(b"controller"),
+            peer("fd00::7"),
+            |growth| {
+                growth.open = 2;
+            },
+        );
         assert_eq!(
             shown(&finding),
             format!(
@@ -91,7 +115,7 @@ fn what_has_no_name_or_address_of_its_own() {
         comm(b"kworker"),
         peer("10.0.0.7"),
     );
-    kernel.group.process = ProcessId::KERNEL;
+    kernel.process = ProcessId::KERNEL;
     let text = shown(&kernel);
     assert!(text.contains(": kernel -> 10.0.0.7:9090\n"), "{text}");
     assert!(
@@ -100,7 +124,7 @@ fn what_has_no_name_or_address_of_its_own() {
     );
 
     let mut others = kernel;
-    others.group.process = ProcessId::OTHER;
+    others.process = ProcessId::OTHER;
     let text = shown(&others);
     assert!(text.contains(": other processes -> 10.0.0.7:9090\n"), "{text}");
     assert!(text.contains("raise --max-groups\n  list: "), "{text}");
@@ -126,8 +150,13 @@ fn what_has_no_name_or_address_of_its_own() {
 
 #[test]
 fn a_row_without_length_has_no_rate() {
-    let mut finding = finding(Stage::Opened, Direction::Outbound, comm(b"sh"), peer("10.0.0.7"));
-    finding.evidence.last = finding.evidence.since;
+    let finding = growing(
+        Stage::Opened,
+        Direction::Outbound,
+        comm(b"sh"),
+        peer("10.0.0.7"),
+        |growth| growth.evidence.last = growth.evidence.since,
+    );
     assert!(shown(&finding).contains("37 opened within 0ms, none closed;"));
 }
 
@@ -135,10 +164,8 @@ fn a_row_without_length_has_no_rate() {
 fn nothing_that_a_process_chose_gets_into_the_command() {
     for name in HOSTILE {
         let finding = finding(Stage::Opened, Direction::Outbound, comm(name), peer("10.0.0.7"));
-        assert_eq!(
-            advice::command(&finding).as_deref(),
-            Some("ss -tnp 'dst 10.0.0.7 and dport = 9090'")
-        );
+        let command = Advice::of(&finding, None).command.unwrap();
+        assert_eq!(command.to_string(), "ss -tnp 'dst 10.0.0.7 and dport = 9090'");
     }
 }
 
@@ -231,11 +258,23 @@ fn check(text: &str) {
 proptest! {
     #[test]
     fn no_finding_harms_a_terminal(finding in any_finding(), lost in any::<u64>(), now in any::<u64>()) {
-        let text = text::finding(&finding, &confidence(lost, &["x"]), wall(), Time(now));
+        let text = text::finding(&finding, &confidence(lost, &["x"]), wall(), Some(NETNS), Time(now));
         check(&text);
-        let lines = if finding.group.peer == Peer::Other { 5 } else { 6 };
-        let resolved = matches!(finding.stage, Stage::Resolved(_));
-        prop_assert_eq!(text.lines().count(), if resolved { 2 } else { lines });
+        let text = plain(&text);
+        for line in text.lines() {
+            prop_assert!(wrap::width(line) <= wrap::WIDTH, "too wide: {line:?}");
+        }
+        // No name can make a line that looks like one of ours.
+        for label in ["limit:", "holds:", "queue:", "means:", "next:", "list:", "sure?"] {
+            let lines = text.lines().filter(|line| line.trim_start().starts_with(label) && !line.starts_with("   "));
+            prop_assert!(lines.count() <= 1, "{label} {text}");
+        }
+        prop_assert!(text.lines().count() <= 40, "{text}");
+        let advised = text.contains("\n  means:  ") && text.contains("\n  next:   ");
+        prop_assert_eq!(advised, !matches!(finding.stage, Stage::Resolved(_)), "{}", text);
+        let is_other = matches!(finding.kind, Kind::Growth(growth) if growth.group.peer == Peer::Other);
+        let listed = text.contains("\n  list:");
+        prop_assert!(listed == advised || is_other, "{text}");
     }
 
     #[test]
@@ -254,8 +293,8 @@ fn losses_that_were_made_good_are_told_from_fresh_ones() {
             lost_unhealed,
             ..confidence(0, &[])
         };
-        let text = plain(&text::finding(&finding, &confidence, wall(), NOW));
-        text.trim_end().rsplit("; ").next().unwrap().to_owned()
+        let text = joined(&shown_with(&finding, &confidence));
+        text.rsplit("; ").next().unwrap().to_owned()
     };
     assert_eq!(told(0, 0), "no event was lost");
     assert_eq!(
@@ -268,25 +307,27 @@ fn losses_that_were_made_good_are_told_from_fresh_ones() {
     );
 }
 
+/// The text as one line.
+fn joined(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 #[test]
 fn who_is_to_blame_follows_from_the_phases() {
     let told = |direction, phases| {
-        let finding = Finding {
-            phases,
-            ..finding(Stage::Opened, direction, comm(b"server"), peer("10.0.0.7"))
-        };
-        let text = shown(&finding);
-        let part = |name: &str| {
-            text.split(name)
-                .nth(1)
-                .unwrap()
-                .lines()
-                .next()
-                .unwrap()
-                .trim()
-                .to_owned()
-        };
-        (part("means:"), part("next:"), part("list:"))
+        let finding = growing(
+            Stage::Opened,
+            direction,
+            comm(b"server"),
+            peer("10.0.0.7"),
+            |growth| growth.phases = phases,
+        );
+        let Advice {
+            meaning,
+            next,
+            command,
+        } = Advice::of(&finding, None);
+        (meaning, next, command.unwrap().to_string())
     };
     let closed_by_peer = Phases {
         open: 10,

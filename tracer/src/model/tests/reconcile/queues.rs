@@ -50,7 +50,7 @@ fn what_waits_counts_for_who_listens_and_is_not_open() {
         "it waits since it was established"
     );
     assert_eq!(
-        books.ledger.listeners()[0].stuck_for(),
+        books.ledger.listeners()[0].longest_wait(),
         Some(Duration::from_secs(30))
     );
 }
@@ -135,6 +135,7 @@ fn a_queue_of_an_unwatched_port_is_nobodys() {
     books.apply(&event(1, 102, EventKind::State(StateChange::PeerClosed)));
     books.apply(&event(1, 103, EventKind::Ended(EndCause::Destroyed)));
     assert_eq!(books.ledger.total().unaccepted, 0);
+    assert!(books.ledger.listeners().is_empty());
     assert_eq!(books.ledger.irregularities().orphans, 0);
 }
 

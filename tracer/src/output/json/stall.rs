@@ -1,0 +1,97 @@
+//! A stalled server as a record.
+
+use super::{direction, process, seconds, status};
+use crate::{
+    leak::finding::{Finding, Queue, Stalled},
+    model::{connection::PeerKey, snapshot},
+    output::{
+        advice::Advice,
+        json::Wall,
+        record::{Confidence, Descriptors, HeldGroup, Sender, Stall},
+    },
+};
+
+pub(super) fn stall(
+    finding: &Finding,
+    stalled: &Stalled,
+    confidence: Confidence,
+    wall: Wall,
+    advice: Advice,
+) -> Stall {
+    let Stalled {
+        listener,
+        local,
+        holders,
+        holders_at_limit,
+        at_limit,
+        descriptors,
+        held,
+        queue,
+        peak,
+        stuck_for,
+        since,
+    } = stalled;
+    let Queue {
+        length,
+        limit,
+        waited,
+        examined,
+        given_up,
+        peers,
+        elsewhere,
+    } = queue;
+    let (status, resolution) = status(finding.stage);
+    Stall {
+        id: finding.id.to_string(),
+        status,
+        process: process(finding.process, finding.comm),
+        holders: *holders,
+        holders_at_limit: *holders_at_limit,
+        at_limit: *at_limit,
+        descriptors: descriptors.as_ref().map(table),
+        held: held.iter().map(held_group).collect(),
+        listener: listener.0,
+        local: local.to_string(),
+        netns: finding.netns.unwrap_or_default(),
+        queued: *length,
+        peak: *peak,
+        queue_limit: *limit,
+        queue_full: queue.is_full(),
+        oldest_wait_seconds: seconds(*waited),
+        stuck_seconds: seconds(*stuck_for),
+        examined: *examined,
+        given_up: *given_up,
+        peers: peers
+            .iter()
+            .map(|(peer, waiting)| Sender {
+                peer: peer.to_string(),
+                waiting: *waiting,
+            })
+            .collect(),
+        elsewhere: *elsewhere,
+        since: wall.rfc3339(*since),
+        resolution,
+        confidence,
+        advice: advice.one_line(),
+        meaning: advice.meaning,
+    }
+}
+
+fn table(descriptors: &snapshot::Descriptors) -> Descriptors {
+    Descriptors {
+        used: descriptors.used,
+        sockets: descriptors.sockets,
+        // A number that every reader holds: `sysctl_nr_open` bounds it (`do_prlimit`, kernel/sys.c).
+        limit: descriptors.limit,
+        lasts_seconds: None,
+    }
+}
+
+fn held_group((key, open): &(PeerKey, u32)) -> HeldGroup {
+    HeldGroup {
+        direction: direction(key.direction),
+        peer: key.peer.to_string(),
+        service_port: key.service_port,
+        open: *open,
+    }
+}
