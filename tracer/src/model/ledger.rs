@@ -137,6 +137,8 @@ pub struct Ledger {
     pub(super) listeners: Vec<ListeningSocket>,
     /// Descriptor tables of the last snapshot, and what they were before.
     pub(super) budgets: HashMap<ProcessId, Budget>,
+    /// Connections that were open then.
+    pub(super) open_at_snapshot: HashMap<ProcessId, u32>,
 }
 
 impl Ledger {
@@ -158,6 +160,7 @@ impl Ledger {
             unwatched: HashSet::new(),
             listeners: Vec::new(),
             budgets: HashMap::new(),
+            open_at_snapshot: HashMap::new(),
         }
     }
 
@@ -263,14 +266,20 @@ impl Ledger {
         Some(self.budgets.get(&process)?.standing(open, now))
     }
 
-    /// Whether a process has used up its descriptors, by the books, since they were last counted.
-    pub fn has_new_exhaustion(&self, now: Time) -> bool {
-        self.budgets.iter().any(|(process, budget)| {
-            !budget.is_exhausted()
-                && self
-                    .budget(*process, now)
-                    .is_some_and(|standing| standing.is_exhausted())
-        })
+    /// Whether a process has used up its descriptors, by the books, since they were last counted; or has so many more
+    /// connections by now that they should be.
+    pub fn has_outgrown_snapshot(&self, now: Time) -> bool {
+        /// So many connections are worth a look, and then each doubling.
+        const MANY: u32 = 32;
+        let has_doubled = |(process, entry): (&ProcessId, &Aggregate)| {
+            let before = self.open_at_snapshot.get(process).copied().unwrap_or(0);
+            entry.tally.open >= MANY.max(before.saturating_mul(2))
+        };
+        let is_exhausted = |(process, budget): (&ProcessId, &Budget)| {
+            let standing = self.budget(*process, now);
+            !budget.is_exhausted() && standing.is_some_and(|standing| standing.is_exhausted())
+        };
+        self.budgets.iter().any(is_exhausted) || self.processes.iter().any(has_doubled)
     }
 
     /// Whether a process that listens had no descriptor left when they were last counted: its queue may be filling.

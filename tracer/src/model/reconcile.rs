@@ -223,13 +223,14 @@ impl Ledger {
                 })
                 .or_insert(*table);
         }
+        let open = self.processes().iter();
+        self.open_at_snapshot = open
+            .map(|(process, entry)| (*process, entry.tally.open))
+            .collect();
         self.budgets
             .retain(|process, _| tables_by_process.contains_key(process));
         for (process, table) in tables_by_process {
-            let open = self
-                .processes()
-                .get(&process)
-                .map_or(0, |process| process.tally.open);
+            let open = self.open_at_snapshot.get(&process).copied().unwrap_or(0);
             self.budgets
                 .entry(process)
                 .and_modify(|budget| budget.read(table, open))

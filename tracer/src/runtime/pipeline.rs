@@ -192,7 +192,7 @@ impl Pipeline {
         let Some((at, lost)) = self.reconciled else {
             return false;
         };
-        let is_degraded = self.undecided || self.lost > lost || self.ledger.has_new_exhaustion(now);
+        let is_degraded = self.undecided || self.lost > lost || self.ledger.has_outgrown_snapshot(now);
         let is_worth_a_look =
             self.ledger.has_exhausted_server() || self.detector.is_suspicious(now, &self.ledger);
         is_degraded || (is_worth_a_look && now.since(at) >= LOOK_EVERY)

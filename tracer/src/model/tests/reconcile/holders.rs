@@ -104,17 +104,38 @@ fn descriptors_are_those_of_the_last_snapshot_and_what_opened_since() {
         ..snapshot(vec![held(1, 0)])
     };
     books.reconcile(&counted);
-    assert!(!books.ledger.has_new_exhaustion(at(101)));
+    assert!(!books.ledger.has_outgrown_snapshot(at(101)));
     books.apply(&accepted(2, 101));
     books.apply(&accepted(3, 101));
     let standing = books.ledger.budget(SERVER, at(102)).unwrap();
     assert_eq!((standing.used, standing.limit), (64, Some(64)));
-    assert!(books.ledger.has_new_exhaustion(at(102)), "time to look");
+    assert!(books.ledger.has_outgrown_snapshot(at(102)), "time to look");
     assert!(!books.ledger.has_exhausted_server());
     books.reconcile(&Snapshot {
         descriptors: vec![table(64)],
         ..counted
     });
-    assert!(!books.ledger.has_new_exhaustion(at(102)), "it is known now");
+    assert!(!books.ledger.has_outgrown_snapshot(at(102)), "it is known now");
     assert!(books.ledger.has_exhausted_server());
+}
+
+#[test]
+fn a_process_that_doubles_is_looked_at_again() {
+    let mut books = Books::after(&[]);
+    let rows = |count| (1..=count).map(|id| held(id, 0)).collect();
+    for id in 1..=31 {
+        books.apply(&accepted(id, 100));
+    }
+    assert!(!books.ledger.has_outgrown_snapshot(at(100)), "few");
+    books.apply(&accepted(32, 100));
+    assert!(books.ledger.has_outgrown_snapshot(at(100)));
+    // Whether it has a descriptor table or not: one look is enough.
+    books.reconcile(&snapshot(rows(32)));
+    assert!(!books.ledger.has_outgrown_snapshot(at(101)));
+    for id in 33..=63 {
+        books.apply(&accepted(id, 101));
+    }
+    assert!(!books.ledger.has_outgrown_snapshot(at(101)));
+    books.apply(&accepted(64, 101));
+    assert!(books.ledger.has_outgrown_snapshot(at(101)));
 }
