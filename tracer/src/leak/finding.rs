@@ -149,7 +149,7 @@ pub struct Stalled {
     pub holders: u32,
     /// Of these, those at their descriptor limit.
     pub holders_at_limit: u32,
-    /// Whether all are, as far as their tables are known: then accept fails with `EMFILE`.
+    /// Whether all that accept are, as far as their tables are known: then accept fails with `EMFILE`.
     pub at_limit: bool,
     /// The finding's process's table, if known.
     pub descriptors: Option<Descriptors>,

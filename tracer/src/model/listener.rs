@@ -23,6 +23,8 @@ pub struct ListeningSocket {
     /// Who holds it: several processes after a fork. Never empty; first comes the one with the most connections of this
     /// port, which is most likely the one that accepts.
     pub holders: Vec<(ProcessId, Comm)>,
+    /// How many of these, from the first, hold connections of this port: a parent that only listens does not accept.
+    pub acceptors: usize,
     /// Inode number of the network namespace.
     pub netns: u32,
     /// Where it listens.
@@ -47,6 +49,14 @@ impl ListeningSocket {
             .first()
             .copied()
             .unwrap_or((ProcessId::OTHER, Comm::default()))
+    }
+
+    /// The processes that accept from it, as far as their connections tell; all holders, if these tell nothing.
+    pub fn acceptors(&self) -> &[(ProcessId, Comm)] {
+        match self.holders.get(..self.acceptors) {
+            None | Some([]) => &self.holders,
+            Some(acceptors) => acceptors,
+        }
     }
 
     /// How long the one has waited that waits longest. Accept takes from the head (`reqsk_queue_remove`,
@@ -94,6 +104,7 @@ pub fn of(snapshot: &Snapshot) -> Vec<ListeningSocket> {
         let socket = sockets.entry(row.id).or_insert_with(|| ListeningSocket {
             id: row.id,
             holders: Vec::new(),
+            acceptors: 0,
             netns: row.netns,
             local: row.local,
             queued: row.queued,
@@ -123,10 +134,15 @@ pub fn of(snapshot: &Snapshot) -> Vec<ListeningSocket> {
     }
     for socket in &mut sockets {
         let (netns, port) = (socket.netns, socket.local.port());
-        socket.holders.sort_unstable_by_key(|(process, _)| {
-            let held = accepted.get(&(*process, netns, port)).copied().unwrap_or(0);
-            (Reverse(held), *process)
-        });
+        let held = |process: ProcessId| accepted.get(&(process, netns, port)).copied().unwrap_or(0);
+        socket
+            .holders
+            .sort_unstable_by_key(|(process, _)| (Reverse(held(*process)), *process));
+        socket.acceptors = socket
+            .holders
+            .iter()
+            .filter(|(process, _)| held(*process) > 0)
+            .count();
     }
     sockets.sort_unstable_by_key(|socket| socket.id);
     sockets

@@ -9,6 +9,7 @@ use crate::{
         connection::{PeerKey, ProcessId},
         ledger::Ledger,
         listener::ListeningSocket,
+        name::Comm,
         snapshot::{Descriptors, Waiting},
         time::Time,
     },
@@ -39,20 +40,17 @@ pub(super) enum State<'a> {
 
 impl<'a> Look<'a> {
     pub(super) fn at(socket: &'a ListeningSocket, ledger: &'a Ledger) -> Self {
-        let known = socket
-            .holders
-            .iter()
-            .filter_map(|(process, _)| ledger.descriptors(*process));
-        let (mut tables, mut full) = (0, 0);
-        for descriptors in known {
-            tables += 1;
-            full += u32::from(is_full(descriptors));
-        }
+        let tables = |holders: &'a [(ProcessId, Comm)]| {
+            holders
+                .iter()
+                .filter_map(|(process, _)| ledger.descriptors(*process))
+        };
+        let acceptors = || tables(socket.acceptors());
         Self {
             socket,
             ledger,
-            holders_at_limit: full,
-            at_limit: full > 0 && full == tables,
+            holders_at_limit: count(tables(&socket.holders).filter(|table| is_full(table)).count()),
+            at_limit: acceptors().count() > 0 && acceptors().all(is_full),
         }
     }
 

@@ -18,7 +18,7 @@ pub struct Stall {
     pub holders: u32,
     /// Of these, those at their descriptor limit.
     pub holders_at_limit: u32,
-    /// Whether all of them are whose table is known: then accept fails with `EMFILE`.
+    /// Whether all that accept are, as far as their tables are known: then accept fails with `EMFILE`.
     pub at_limit: bool,
     /// The process's descriptors; absent if unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
