@@ -35,7 +35,8 @@ pub struct Inventory {
 pub struct Listed {
     /// Which.
     pub id: ConnectionId,
-    /// Who holds it, in the order of process and descriptor. While it is unaccepted: who listens.
+    /// Who holds it, in the order of process and descriptor. While it is unaccepted: who listens, first the one that is
+    /// most likely to accept it.
     pub holders: Vec<Holder>,
     /// Who started it.
     pub direction: Direction,

@@ -14,7 +14,7 @@ use crate::model::{
     listener::ListeningSocket,
     name::Comm,
     snapshot::{Descriptors, ListenerId},
-    view::{Age, Ages, ProcessKey},
+    view::{Age, Ages},
 };
 
 /// What is known of the connections that belong together.
@@ -29,7 +29,16 @@ pub struct Group {
     /// Their network namespaces.
     pub namespaces: BTreeSet<u32>,
     /// Who holds them, with how many, most first. What several processes hold is counted for each.
-    pub holders: Vec<(ProcessKey, u32)>,
+    pub holders: Vec<(NamedProcess, u32)>,
+}
+
+/// A process and its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NamedProcess {
+    /// Which.
+    pub id: ProcessId,
+    /// Its name.
+    pub comm: Comm,
 }
 
 /// Connections by phase.
@@ -98,7 +107,7 @@ impl Inventory {
     }
 
     /// Per process, with its descriptor table if that was read. What several processes hold is counted for each.
-    pub fn by_process(&self) -> Vec<(ProcessKey, Option<Descriptors>, Group)> {
+    pub fn by_process(&self) -> Vec<(NamedProcess, Option<Descriptors>, Group)> {
         let mut names = HashMap::new();
         let groups = self.gathered(|listed, put| {
             for (process, comm) in listed.processes() {
@@ -111,7 +120,11 @@ impl Inventory {
             .into_iter()
             .map(|(id, group)| {
                 let comm = name(id);
-                (ProcessKey { id, comm }, self.descriptors.get(&id).copied(), group)
+                (
+                    NamedProcess { id, comm },
+                    self.descriptors.get(&id).copied(),
+                    group,
+                )
             })
             .collect()
     }
@@ -205,10 +218,10 @@ impl Sum {
     }
 
     fn group(self) -> Group {
-        let mut holders: Vec<(ProcessKey, u32)> = self
+        let mut holders: Vec<(NamedProcess, u32)> = self
             .holders
             .into_iter()
-            .map(|(id, (comm, count))| (ProcessKey { id, comm }, count))
+            .map(|(id, (comm, count))| (NamedProcess { id, comm }, count))
             .collect();
         holders.sort_by_key(|(_, count)| Reverse(*count));
         Group {
