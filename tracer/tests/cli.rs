@@ -205,6 +205,19 @@ fn without_privileges_it_names_what_is_missing() {
     }
 }
 
+#[test]
+fn without_privileges_nothing_is_listed() {
+    let run = if rustix::process::geteuid().is_root() {
+        let wrapper = ["setpriv", "--inh-caps=-all", "--bounding-set", "-all"];
+        run(&mut tracer_under(&wrapper, &["list"]))
+    } else {
+        run(&mut tracer(&["list"]))
+    };
+    let why = ["what is open cannot be read", "(CAP_BPF, CAP_PERFMON)", "sudo"];
+    assert_one_sentence(&run, NOT_POSSIBLE, &why);
+    assert_eq!(run.stdout, "");
+}
+
 /// Type information that is missing or damaged, each with what the sentence must say beside the path.
 fn bad_type_information() -> Vec<(PathBuf, &'static str)> {
     let file = |name: &str, bytes: &[u8]| {

@@ -28,6 +28,8 @@ pub struct Inventory {
     pub descriptors: HashMap<ProcessId, Descriptors>,
     /// Connections that could not be read, whatever they are.
     pub untracked: u64,
+    /// Connections of which it cannot be said whether anybody holds them.
+    pub undecided: u64,
 }
 
 /// A connection.
@@ -130,6 +132,7 @@ impl Inventory {
             listeners,
             descriptors,
             untracked: snapshot.untracked,
+            undecided: snapshot.undecided.len() as u64,
         }
     }
 

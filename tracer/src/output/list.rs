@@ -111,6 +111,7 @@ fn left_out(inventory: &Inventory) -> String {
             inventory.untracked,
             "for which the table had no room (raise --max-connections)",
         ),
+        (inventory.undecided, "that may or may not be held"),
         (
             inventory.unread_unaccepted(),
             "unaccepted, far back in their queues",

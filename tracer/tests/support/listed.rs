@@ -144,6 +144,7 @@ fn summary() -> Body {
         listeners: 0,
         rows_hidden: u64::MAX,
         untracked: u64::MAX,
+        undecided: u64::MAX,
         unread_unaccepted: u64::MAX,
         source: String::new(),
         degraded: vec![String::new(); 3],

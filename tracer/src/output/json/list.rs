@@ -179,6 +179,7 @@ fn summary(listing: &Listing, rows_hidden: u64) -> ListSummary {
         listeners: inventory.listeners.len() as u64,
         rows_hidden,
         untracked: inventory.untracked,
+        undecided: inventory.undecided,
         unread_unaccepted: inventory.unread_unaccepted(),
         source: listing.source.to_owned(),
         degraded: listing.degraded.clone(),

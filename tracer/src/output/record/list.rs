@@ -219,6 +219,8 @@ pub struct ListSummary {
     pub rows_hidden: u64,
     /// Left out: connections for which the table had no room, whether the filters would let them through or not.
     pub untracked: u64,
+    /// Left out: connections of which it cannot be said whether anybody holds them.
+    pub undecided: u64,
     /// Left out: unaccepted connections far back in the queues of these listening sockets.
     pub unread_unaccepted: u64,
     /// How it was read: `iterator`, through a BPF iterator over all descriptor tables.

@@ -140,6 +140,6 @@ pub(crate) fn incident() -> Snapshot {
             listener(701, (1, "sshd"), "0.0.0.0:22"),
         ],
         descriptors: vec![descriptors(SERVER, 64), descriptors(CLIENT, 12)],
-        untracked: 0,
+        ..Snapshot::default()
     }
 }
