@@ -11,7 +11,7 @@ use clap::Parser as _;
 
 use args::{Args, Command};
 
-use crate::{doctor, output::record, runtime};
+use crate::{doctor, list, output::record, runtime};
 
 /// Logs go to stderr; `RUST_LOG` says how much, warnings if it is not set.
 pub fn init_logging() {
@@ -25,6 +25,7 @@ pub fn init_logging() {
 pub fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     match args.command {
+        Some(Command::List(options)) => list::run(options.validated().unwrap_or_else(|error| error.exit())),
         Some(Command::Doctor(doctor)) => doctor::run(&doctor),
         Some(Command::Schema) => print::print(&(serde_json::to_string_pretty(&record::schema())? + "\n")),
         None => runtime::run(&args.watch.into_settings(env::var_os("RUST_LOG").is_some())?),

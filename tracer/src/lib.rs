@@ -8,10 +8,13 @@
 pub mod bpf;
 pub mod btf;
 pub mod cli;
+pub mod clock;
 pub mod doctor;
 pub mod exit;
 pub mod ingest;
 pub mod leak;
+pub mod list;
 pub mod model;
 pub mod output;
+pub mod require;
 pub mod runtime;

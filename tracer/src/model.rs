@@ -6,6 +6,7 @@ pub mod budget;
 pub mod connection;
 pub mod event;
 pub mod group;
+pub mod inventory;
 pub mod ledger;
 pub mod listener;
 pub mod name;

@@ -3,6 +3,8 @@
 pub mod advice;
 mod errno;
 pub mod json;
+pub mod list;
+pub mod number;
 pub mod record;
 pub mod sanitize;
 pub mod span;

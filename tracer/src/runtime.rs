@@ -3,17 +3,15 @@
 mod accounts;
 mod pipeline;
 mod simulation;
-mod stdout;
+pub(crate) mod stdout;
 
 use std::{
-    fs,
     io::{IsTerminal as _, stdout},
     time::{Duration, SystemTime},
 };
 
 use anyhow::Context as _;
 use log::{debug, info, warn};
-use rustix::time::{ClockId, clock_gettime};
 use tokio::{
     signal::unix::{SignalKind, signal},
     time::{Instant, MissedTickBehavior, interval, sleep_until},
@@ -22,16 +20,14 @@ use tokio::{
 use crate::{
     bpf::{
         environment,
-        filter::Filter,
-        object::KernelTypes,
-        preflight,
         session::{Session, SessionError, Started},
     },
     cli::settings::Settings,
+    clock::boot_time,
     exit::NotPossible,
     ingest::ring::Reader,
-    model::time::Time,
     output::json::Wall,
+    require,
 };
 use pipeline::Pipeline;
 use stdout::{Closed, Stdout};
@@ -54,7 +50,7 @@ const BATCH: usize = 16_384;
 /// # Errors
 /// What stopped it, other than a signal, the end of `--duration`, or a reader of stdout that went away.
 pub fn run(settings: &Settings) -> anyhow::Result<()> {
-    require_privileges(&settings.session.filter)?;
+    require::privileges(&settings.session.filter)?;
     // Before the runtime starts: it must find one thread.
     if let Err(error) = environment::ensure_tracefs() {
         info!("tracefs cannot be used here: {error}");
@@ -69,53 +65,11 @@ pub fn run(settings: &Settings) -> anyhow::Result<()> {
     }
 }
 
-fn require_privileges(filter: &Filter) -> Result<(), NotPossible> {
-    if !preflight::in_initial_user_namespace() {
-        let why = "tracing is not permitted in a user namespace, whatever capabilities it shows: run tracer as root on \
-                   the host";
-        return Err(NotPossible(why.to_owned()));
-    }
-    if !filter.pids.is_empty() && !preflight::in_initial_pid_namespace() {
-        let why = "--pid needs the process ids of the host, and this is a PID namespace: run tracer in the host's, or \
-                   use --comm";
-        return Err(NotPossible(why.to_owned()));
-    }
-    let missing = preflight::missing(&preflight::held_capabilities());
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let these = if missing.len() == 1 {
-        "a capability"
-    } else {
-        "capabilities"
-    };
-    Err(NotPossible(format!(
-        "tracing needs {these} that this process does not have ({}): run it as root, for example with sudo",
-        missing.join(", ")
-    )))
-}
-
 fn attach(settings: &Settings) -> anyhow::Result<Started> {
-    let path = settings.btf.display();
-    let bytes = fs::read(&settings.btf).map_err(|error| {
-        NotPossible(format!(
-            "the kernel's type information cannot be read from {path}: {error}"
-        ))
-    })?;
-    let types = KernelTypes::new(&bytes).map_err(|error| NotPossible(format!("{path}: {error}")))?;
+    let types = require::kernel_types(&settings.btf)?;
     Session::start(&types, &settings.session).map_err(|error| match error {
         SessionError::Object(_) | SessionError::NoBackend(_) => NotPossible(error.to_string()).into(),
     })
-}
-
-/// The time by the clock that the kernel programs use.
-fn boot_time() -> Time {
-    let now = clock_gettime(ClockId::Boottime);
-    Time(0)
-        + Duration::new(
-            now.tv_sec.try_into().unwrap_or(0),
-            now.tv_nsec.try_into().unwrap_or(0),
-        )
 }
 
 async fn trace(settings: &Settings, started: Started) -> anyhow::Result<()> {

@@ -18,6 +18,7 @@ use support::{
     sentence::{assert_one_sentence, scratch},
     snapshot::snapshot,
 };
+use tracer::cli::args::Args;
 
 const USAGE: i32 = 2;
 const NOT_POSSIBLE: i32 = 3;
@@ -27,7 +28,7 @@ const VMLINUX: &str = "/sys/kernel/btf/vmlinux";
 #[test]
 fn bad_usage_is_refused_with_a_reason() {
     let port = "a port is a number from 1 to 65535";
-    let cases: [(&str, &str); 24] = [
+    let cases: [(&str, &str); 33] = [
         ("--port 0", port),
         ("--port 70000", port),
         ("--port http", port),
@@ -58,6 +59,24 @@ fn bad_usage_is_refused_with_a_reason() {
         ("frobnicate", "unrecognized subcommand 'frobnicate'"),
         ("--port 80 doctor", "'doctor' cannot be used with '--port <PORT>'"),
         ("doctor --port 80", "unexpected argument '--port'"),
+        ("--port 80 list", "'list' cannot be used with '--port <PORT>'"),
+        ("list --port 0", port),
+        ("list --pid 0", "a process id is a number from 1 to 4194304"),
+        ("list --peer example.org", "a peer is an address like 10.1.2.3"),
+        (
+            "list --by port",
+            "[possible values: peer, process, state, listener]",
+        ),
+        ("list --rows 0", "a count is a number from 1"),
+        ("list --interval 1s", "unexpected argument '--interval'"),
+        (
+            "list --all --by process",
+            "'--all' cannot be used with '--by <BY>'",
+        ),
+        (
+            "list --by listener --direction outbound",
+            "'--by listener' cannot be used with '--direction outbound'",
+        ),
     ];
     for (arguments, reason) in cases {
         let arguments: Vec<&str> = arguments.split(' ').collect();
@@ -87,6 +106,7 @@ fn help_and_version_are_no_errors() {
         ("-h", "Watches TCP connections"),
         ("help", "Watches TCP connections"),
         ("doctor --help", "Say what this kernel"),
+        ("list --help", "List what is open now"),
         ("--version", concat!("tracer ", env!("CARGO_PKG_VERSION"))),
     ] {
         let arguments: Vec<&str> = arguments.split(' ').collect();
@@ -99,27 +119,49 @@ fn help_and_version_are_no_errors() {
 
 #[test]
 fn help_documents_every_flag() {
-    let watch = run(&mut tracer(&["--help"])).stdout;
-    let doctor = run(&mut tracer(&["doctor", "--help"])).stdout;
+    let help = |arguments: &[&str]| run(&mut tracer(arguments)).stdout;
+    let watch = help(&["--help"]);
+    let list = help(&["list", "--help"]);
+    let doctor = help(&["doctor", "--help"]);
     snapshot(
         "tests/snapshots/help.txt",
-        &format!("$ tracer --help\n{watch}\n$ tracer doctor --help\n{doctor}"),
+        &format!("$ tracer --help\n{watch}\n$ tracer list --help\n{list}\n$ tracer doctor --help\n{doctor}"),
     );
-    // The text is wrapped: compare words.
-    let words: String = watch.split_whitespace().collect::<Vec<_>>().join(" ");
-    for argument in tracer::cli::args::Args::command().get_arguments() {
+    let command = Args::command();
+    assert_documented(&command, &watch);
+    assert_documented(command.find_subcommand("list").unwrap(), &list);
+    let watch = words(&watch);
+    for code in ["0 ended normally", "1 runtime fault", "2 usage", "3 this kernel"] {
+        assert!(watch.contains(code), "{code}");
+    }
+}
+
+/// The text is wrapped: compare words.
+fn words(help: &str) -> String {
+    help.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn assert_documented(command: &clap::Command, help: &str) {
+    let words = words(help);
+    for argument in command.get_arguments() {
         let flag = format!("--{}", argument.get_long().unwrap());
         assert!(words.contains(&flag), "{flag}");
         assert!(argument.get_help().is_some(), "{flag} has no help");
-        for default in argument.get_default_values() {
+        // What a flag without a value defaults to, nobody needs to be told.
+        for default in argument
+            .get_default_values()
+            .iter()
+            .filter(|_| takes_value(argument))
+        {
             let default = format!("[default: {}]", default.to_string_lossy());
             let (_, after) = words.split_once(&flag).unwrap();
             assert!(after.contains(&default), "{flag}: {default}");
         }
     }
-    for code in ["0 ended normally", "1 runtime fault", "2 usage", "3 this kernel"] {
-        assert!(words.contains(code), "{code}");
-    }
+}
+
+fn takes_value(argument: &clap::Arg) -> bool {
+    argument.get_action().takes_values()
 }
 
 #[test]
@@ -161,6 +203,19 @@ fn without_privileges_it_names_what_is_missing() {
         let run = run(&mut tracer_under(&wrapper, &arguments));
         assert_one_sentence(&run, NOT_POSSIBLE, &[named]);
     }
+}
+
+#[test]
+fn without_privileges_nothing_is_listed() {
+    let run = if rustix::process::geteuid().is_root() {
+        let wrapper = ["setpriv", "--inh-caps=-all", "--bounding-set", "-all"];
+        run(&mut tracer_under(&wrapper, &["list"]))
+    } else {
+        run(&mut tracer(&["list"]))
+    };
+    let why = ["what is open cannot be read", "(CAP_BPF, CAP_PERFMON)", "sudo"];
+    assert_one_sentence(&run, NOT_POSSIBLE, &why);
+    assert_eq!(run.stdout, "");
 }
 
 /// Type information that is missing or damaged, each with what the sentence must say beside the path.

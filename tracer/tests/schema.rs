@@ -4,16 +4,21 @@
 
 mod support {
     pub mod leak;
+    pub mod listed;
     pub mod run;
     pub mod snapshot;
 }
 
-use std::process::Stdio;
+use std::{
+    net::{TcpListener, TcpStream},
+    process::Stdio,
+};
 
 use jsonschema::Validator;
 use serde_json::{Value, json};
 use support::{
     leak::leak_before,
+    listed,
     run::{can_trace, run, tracer},
     snapshot::snapshot,
 };
@@ -41,7 +46,17 @@ fn validator(schema: &Value) -> Validator {
 fn strict() -> Validator {
     let mut schema = schema();
     // These are described together with the fields that all lines have.
-    let lines = ["Started", "Alert", "Stall", "Table", "Loss", "Summary"];
+    let lines = [
+        "Started",
+        "Alert",
+        "Stall",
+        "Table",
+        "Loss",
+        "Summary",
+        "ListedConnection",
+        "ListedGroup",
+        "ListSummary",
+    ];
     for (name, definition) in schema["$defs"].as_object_mut().unwrap() {
         if definition["type"] == "object" && !lines.contains(&name.as_str()) {
             definition["unevaluatedProperties"] = json!(false);
@@ -109,6 +124,60 @@ fn real_output_is_valid() {
     }
 }
 
+#[test]
+fn real_lists_are_valid() {
+    if !can_trace("real lists against the schema") {
+        return;
+    }
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    let _connected = TcpStream::connect(address).unwrap();
+    let _accepted = listener.accept().unwrap();
+    let (strict, validator) = (strict(), validator(&schema()));
+    let port = address.port().to_string();
+    for view in [
+        "--all",
+        "--by=peer",
+        "--by=process",
+        "--by=state",
+        "--by=listener",
+    ] {
+        let list = run(&mut tracer(&["list", view, "--output", "json", "--port", &port]));
+        assert_eq!(list.code, Some(0), "{}", list.stderr);
+        let lines: Vec<Value> = list
+            .stdout
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        assert!(lines.len() > 1, "{view}: {}", list.stdout);
+        assert_eq!(lines.last().unwrap()["type"], "list_summary");
+        for line in &lines {
+            assert_valid(&strict, line);
+            assert_broken_copies_are_refused(&validator, line);
+        }
+    }
+}
+
+/// What a line of this type does not always have.
+fn optional(kind: &str) -> &'static [&'static str] {
+    match kind {
+        "started" => &["verified"],
+        "alert" => &["growth_per_hour", "resolution"],
+        "stall" => &["descriptors", "resolution"],
+        "connection" => &[
+            "netns",
+            "given_up",
+            "listener",
+            "inode",
+            "idle_seconds",
+            "sent_bytes",
+            "received_bytes",
+        ],
+        "group" => &["age_at_least", "idle", "descriptors", "listener"],
+        _ => &[],
+    }
+}
+
 /// Changes a valid line in ways that the schema must notice.
 fn assert_broken_copies_are_refused(validator: &Validator, line: &Value) {
     let refused = |what: &str, change: &dyn Fn(&mut Value)| {
@@ -126,8 +195,7 @@ fn assert_broken_copies_are_refused(validator: &Validator, line: &Value) {
             refused(field, &|line| line[field] = value.clone());
         }
     }
-    // What may be absent is what a line of this type does not always have.
-    let optional = ["verified", "growth_per_hour", "resolution", "descriptors"];
+    let optional = optional(line["type"].as_str().unwrap());
     for field in line.as_object().unwrap().keys() {
         refused(field, &|line| line[field] = json!({"no": "such"}));
         if !optional.contains(&field.as_str()) {
@@ -390,7 +458,10 @@ fn extreme_values_are_valid() {
             count: u64::MAX,
             since: "2026-03-01T14:03:09.250Z".to_owned(),
         }),
-    ] {
+    ]
+    .into_iter()
+    .chain(listed::extremes())
+    {
         let line = serde_json::to_value(Record {
             v: VERSION,
             time: "2026-03-01T14:03:09.250Z".to_owned(),

@@ -27,12 +27,14 @@ use crate::{
     task::Task,
 };
 
-/// `struct bpf_iter__task_file` (`kernel/bpf/task_iter.c`): every member takes eight bytes.
+/// `struct bpf_iter__task_file` (`kernel/bpf/task_iter.c`): every member is aligned to eight bytes. What pads the
+/// number is never written.
 #[repr(C)]
 struct TaskFile {
     meta: KernelPtr,
     task: KernelPtr,
-    fd: u64,
+    fd: u32,
+    _padding: u32,
     file: KernelPtr,
 }
 
@@ -65,7 +67,7 @@ fn finish(meta: KernelPtr) -> Option<()> {
 }
 
 #[inline(always)]
-fn visit(meta: KernelPtr, task: KernelPtr, fd: u64, file: KernelPtr) -> Option<()> {
+fn visit(meta: KernelPtr, task: KernelPtr, fd: u32, file: KernelPtr) -> Option<()> {
     let pass = PASS.get_ptr_mut(0)?;
     let task = Task::at(task)?;
     let tgid = task.tgid()?;
@@ -134,7 +136,7 @@ fn open_process(pass: *mut Pass, session: u64, task: &Task, tgid: u32) -> Option
 /// Writes the rows of a descriptor, if it is one of a TCP socket that is watched; says whether it wrote any. `None` if
 /// there was no room.
 #[inline(always)]
-fn held(seq: KernelPtr, task: &Task, tgid: u32, fd: u64, file: KernelPtr) -> Option<bool> {
+fn held(seq: KernelPtr, task: &Task, tgid: u32, fd: u32, file: KernelPtr) -> Option<bool> {
     // SAFETY: the helper takes any file.
     let socket: KernelPtr = unsafe { bpf_sock_from_file(file.cast_mut().cast()) }
         .cast_const()
@@ -189,7 +191,7 @@ fn held(seq: KernelPtr, task: &Task, tgid: u32, fd: u64, file: KernelPtr) -> Opt
     set!(jiffies, unsafe { bpf_jiffies64() });
     set!(start, task.start()?);
     set!(tgid, tgid);
-    set!(fd, u32::try_from(fd).unwrap_or(u32::MAX));
+    set!(fd, fd);
     let inode: KernelPtr = Trusted::load(file, &OFF_FILE_INODE)?;
     set!(inode, Trusted::load::<u64>(inode, &OFF_INODE_NUMBER)?);
     set!(netns, sock.netns()?);

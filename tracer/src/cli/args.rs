@@ -1,11 +1,17 @@
 //! What can be typed.
 
-use std::{ops::RangeInclusive, path::PathBuf, time::Duration};
+mod filters;
+mod list;
+
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Parser, Subcommand, ValueEnum};
-use ipnet::IpNet;
 
-use super::values::{byte_size, comm, count, peer, pid, port_range, share, span};
+pub use self::{
+    filters::{DirectionChoice, Filters},
+    list::{By, List},
+};
+use super::values::{byte_size, count, share, span};
 use crate::bpf::environment::VMLINUX_BTF;
 
 /// Watches TCP connections being opened and closed, and tells which process leaks them, to whom and how fast.
@@ -31,6 +37,10 @@ pub struct Args {
 /// Something other than watching.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// List what is open now, and who holds it
+    ///
+    /// One look at the descriptor tables of all processes, in all network namespaces; nothing is traced.
+    List(List),
     /// Say what this kernel and these privileges allow
     Doctor(Doctor),
     /// Print the JSON Schema of the `--output json` stream
@@ -53,7 +63,7 @@ pub struct Doctor {
 pub enum Output {
     /// For people
     Text,
-    /// For programs: a JSON object per line; `tracer schema` describes those of watching
+    /// For programs: a JSON object per line; `tracer schema` describes those of watching and listing
     Json,
 }
 
@@ -70,33 +80,12 @@ pub enum BackendChoice {
     Tracepoint,
 }
 
-/// A choice of direction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum DirectionChoice {
-    /// Connections that local processes start
-    Outbound,
-    /// Connections that local processes accept
-    Inbound,
-}
-
 /// Options of watching.
 #[derive(Debug, Parser)]
 pub struct Watch {
-    /// Watch this service port, or a range like 8000-8100; may be repeated
-    #[arg(long, value_name = "PORT", value_parser = port_range, help_heading = "What to watch")]
-    pub port: Vec<RangeInclusive<u16>>,
-    /// Watch this process; may be repeated
-    #[arg(long, value_name = "PID", value_parser = pid, help_heading = "What to watch")]
-    pub pid: Vec<u32>,
-    /// Watch processes of this name (the kernel keeps its first 15 bytes); may be repeated
-    #[arg(long, value_name = "NAME", value_parser = comm, help_heading = "What to watch")]
-    pub comm: Vec<String>,
-    /// Watch this remote address or prefix, like 10.0.0.0/8; may be repeated
-    #[arg(long, value_name = "CIDR", value_parser = peer, help_heading = "What to watch")]
-    pub peer: Vec<IpNet>,
-    /// Watch one direction only
-    #[arg(long, value_enum, help_heading = "What to watch")]
-    pub direction: Option<DirectionChoice>,
+    /// What to watch.
+    #[command(flatten)]
+    pub filters: Filters,
 
     /// Connections that must open in a row, none of their group closing
     #[arg(long, value_name = "N", default_value = "10", value_parser = count, help_heading = "When to alert")]

@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use anyhow::Context as _;
 
-use super::args::{BackendChoice, DirectionChoice, Output, Watch};
+use super::args::{BackendChoice, DirectionChoice, Filters, Output, Watch};
 use crate::{
     bpf::{filter::Filter, object::Sizes, plan::Backend, session::SessionSettings},
     leak::{growth::GrowthParameters, stall::StallParameters},
@@ -51,17 +51,7 @@ impl Watch {
             BackendChoice::Kprobe => vec![Backend::Kprobe],
             BackendChoice::Tracepoint => vec![Backend::Tracepoint],
         };
-        let direction = self.direction.map(|direction| match direction {
-            DirectionChoice::Outbound => Direction::Outbound,
-            DirectionChoice::Inbound => Direction::Inbound,
-        });
-        let filter = Filter {
-            ports: self.port,
-            pids: self.pid,
-            comms: self.comm,
-            peers: self.peer,
-            direction,
-        };
+        let filter = self.filters.into_filter();
         let connections = u32::try_from(self.max_connections).context("--max-connections is too large")?;
         Ok(Settings {
             session: SessionSettings {
@@ -96,6 +86,23 @@ impl Watch {
             simulate_loss: self.simulate_loss,
             btf: self.btf,
         })
+    }
+}
+
+impl Filters {
+    /// The filter that they make up.
+    pub fn into_filter(self) -> Filter {
+        let direction = self.direction.map(|direction| match direction {
+            DirectionChoice::Outbound => Direction::Outbound,
+            DirectionChoice::Inbound => Direction::Inbound,
+        });
+        Filter {
+            ports: self.port,
+            pids: self.pid,
+            comms: self.comm,
+            peers: self.peer,
+            direction,
+        }
     }
 }
 

@@ -102,6 +102,20 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// The word used in output.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Connecting => "connecting",
+            Self::Failed(_) => "failed",
+            Self::Unaccepted { .. } => "unaccepted",
+            Self::Open => "open",
+            Self::HalfClosedRemote => "half_closed_remote",
+            Self::HalfClosedLocal => "half_closed_local",
+            Self::DeadHeld => "dead_held",
+            Self::Released => "released",
+        }
+    }
+
     /// Whether the process holds an established or once established connection.
     pub const fn is_held(self) -> bool {
         matches!(

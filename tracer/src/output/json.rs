@@ -1,5 +1,6 @@
 //! Model values as [`record`]s, and records as lines.
 
+pub mod list;
 mod stall;
 
 use std::{

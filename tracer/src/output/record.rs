@@ -4,10 +4,15 @@
 //! Compatibility: fields are only added within one version `v`; a change of meaning or a removal raises it.
 
 mod books;
+mod list;
 mod stall;
 mod table;
 
 pub use books::{Books, Cause, Loss, ProgramMisses};
+pub use list::{
+    AgeBounds, Holder, HolderCount, IdleRange, ListSummary, ListedConnection, ListedGroup, ListedKey,
+    ListedListener, PhaseCounts, PhaseName,
+};
 pub use table::{
     AgeQuantiles, Counts, Descriptors, Failures, LifetimeQuantiles, PeerRow, Ports, ProcessRow, Table, Totals,
 };
@@ -55,8 +60,14 @@ pub enum Body {
     Table(Table),
     /// Something was lost.
     Loss(Loss),
-    /// Last line: what was seen in all, and what was lost.
+    /// Last line of watching: what was seen in all, and what was lost.
     Summary(Summary),
+    /// A connection that is open, of `tracer list --all`.
+    Connection(ListedConnection),
+    /// Connections that are open and belong together, of `tracer list`.
+    Group(ListedGroup),
+    /// Last line of `tracer list`: what there is in all, and what was left out.
+    ListSummary(ListSummary),
 }
 
 /// What is attached.

@@ -160,7 +160,7 @@ fn local_ports(row: &Row<PeerKey>, ports: Option<u32>) -> Option<String> {
 }
 
 /// `14s`; `≥ 14s` for what opened before anybody watched.
-fn age(age: Age) -> String {
+pub(super) fn age(age: Age) -> String {
     let span = span::human(age.span);
     if age.at_least { format!("≥ {span}") } else { span }
 }

@@ -1,6 +1,8 @@
 //! What is printed, literally, and what may never be printed.
 
 mod json;
+mod list;
+mod number;
 mod sanitize;
 mod span;
 mod stall;
