@@ -1,8 +1,9 @@
 //! `tracer`: which TCP connections are open, who holds them, who is at the other end, and which groups of them only
 //! ever grow.
 //!
-//! The core is pure: [`btf`], [`model`], [`leak`], [`output`], [`ingest::decode`] and [`bpf::plan`] take bytes,
-//! values and the time as arguments. [`bpf`] talks to the kernel, [`runtime`] ties it all together.
+//! The core is pure: [`btf`], [`model`], [`leak`], [`output`], [`ingest::decode`], [`bpf::plan`], [`enrich::cgroup`]
+//! and [`fallback::join`] take bytes, values and the time as arguments. [`bpf`] talks to the kernel, [`enrich`] and
+//! [`fallback`] read `/proc` (through [`procfs`]) and `sock_diag`, [`runtime`] ties it all together.
 //! `docs/architecture.md` shows the picture.
 
 pub mod bpf;
@@ -10,11 +11,14 @@ pub mod btf;
 pub mod cli;
 pub mod clock;
 pub mod doctor;
+pub mod enrich;
 pub mod exit;
+pub mod fallback;
 pub mod ingest;
 pub mod leak;
 pub mod list;
 pub mod model;
 pub mod output;
+pub mod procfs;
 pub mod require;
 pub mod runtime;

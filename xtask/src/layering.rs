@@ -4,7 +4,7 @@
 use crate::source::{self, Source};
 
 /// Directories and files of the core.
-const PURE: [&str; 7] = [
+const PURE: [&str; 17] = [
     "tracer/src/btf",
     "tracer/src/model",
     "tracer/src/leak",
@@ -12,6 +12,16 @@ const PURE: [&str; 7] = [
     "tracer/src/ingest/decode",
     "tracer/src/ingest/rows",
     "tracer/src/bpf/plan",
+    "tracer/src/enrich/cgroup",
+    "tracer/src/fallback/diag",
+    "tracer/src/fallback/identity",
+    "tracer/src/fallback/join",
+    "tracer/src/fallback/queues",
+    "tracer/src/fallback/tables",
+    "tracer/src/procfs/limits",
+    "tracer/src/procfs/link",
+    "tracer/src/procfs/stat",
+    "tracer/src/procfs/status",
 ];
 
 /// What the core must not mention. Time is an argument there.
