@@ -2,7 +2,7 @@
 
 mod selection;
 
-use std::{fs, os::unix::fs::MetadataExt as _, path::Path, time::SystemTime};
+use std::{fs, os::unix::fs::MetadataExt as _, time::SystemTime};
 
 use crate::{
     bpf::{
@@ -11,11 +11,14 @@ use crate::{
         preflight,
         snapshot::Snapshots,
     },
-    cli::args::{By, List, Output},
+    cli::args::{By, List, Output, SnapshotChoice},
     clock::boot_time,
+    enrich,
     exit::NotPossible,
+    fallback::reader::Reader,
     model::{connection::Direction, inventory::Inventory, snapshot::Snapshot},
     output::{
+        circumstances::Facts,
         json::{self, Wall},
         list::{self, Listing, View},
     },
@@ -35,20 +38,24 @@ pub fn run(options: List) -> anyhow::Result<()> {
         By::State => View::States,
         By::Listener => View::Listeners,
     };
-    let mut filter = options.filters.into_filter();
+    let mut filter = options.filters.clone().into_filter();
     if view == View::Listeners {
         filter.direction = Some(Direction::Inbound);
     }
-    let connections = u32::try_from(options.max_connections)?;
-    let reading = read(&filter, &options.btf, connections)?;
+    let reading = read(&options, &filter)?;
     let now = boot_time();
     let mut inventory = Inventory::of(&reading.snapshot, now);
     selection::apply(&filter, &mut inventory);
+    let facts = match view {
+        View::Processes => facts(&inventory),
+        _ => Facts::new(),
+    };
     let listing = Listing {
         view,
         inventory,
         rows: options.rows.map_or(Ok(usize::MAX), usize::try_from)?,
         own_namespace: own_namespace(),
+        facts,
         source: reading.source,
         degraded: reading.degraded,
     };
@@ -74,25 +81,48 @@ struct Reading {
     degraded: Vec<String>,
 }
 
-/// The best look that is to be had here.
-fn read(filter: &Filter, btf: &Path, connections: u32) -> Result<Reading, NotPossible> {
-    let why = match descriptor_tables(filter, btf, connections) {
-        Ok(reading) => return Ok(reading),
-        Err(why) => why,
+/// The best look that is to be had here, or the one that was asked for.
+fn read(options: &List, filter: &Filter) -> anyhow::Result<Reading> {
+    let why = match options.snapshots {
+        SnapshotChoice::Proc => None,
+        SnapshotChoice::Iterator => return Ok(descriptor_tables(filter, options)?),
+        SnapshotChoice::Auto => match descriptor_tables(filter, options) {
+            Ok(reading) => return Ok(reading),
+            Err(why) => Some(why),
+        },
     };
-    // The place for another way to look, which needs no BPF (/proc and sock_diag): its reading, with `why` in
-    // `degraded`, instead of this error.
-    Err(NotPossible(format!("what is open cannot be read: {why}")))
+    let outcome = Reader::new()
+        .read(boot_time(), [])
+        .map_err(|error| NotPossible(format!("what is open cannot be read: {error}")))?;
+    let mut degraded = vec!["read from /proc and sock_diag: dead_held connections are not seen".to_owned()];
+    degraded.extend(why.map(|why| format!("the better way is barred: {why}")));
+    if outcome.unreadable > 0 {
+        degraded.push(format!(
+            "the descriptors of {} processes cannot be read",
+            outcome.unreadable
+        ));
+    }
+    if outcome.namespaces_missed > 0 {
+        degraded.push(format!(
+            "{} network namespaces cannot be asked",
+            outcome.namespaces_missed
+        ));
+    }
+    Ok(Reading {
+        snapshot: outcome.snapshot,
+        source: "proc",
+        degraded,
+    })
 }
 
 /// Through the BPF iterator.
-fn descriptor_tables(filter: &Filter, btf: &Path, connections: u32) -> Result<Reading, NotPossible> {
+fn descriptor_tables(filter: &Filter, options: &List) -> Result<Reading, NotPossible> {
     let impossible = |error: &dyn std::error::Error| NotPossible(error.to_string());
     require::privileges(filter)?;
-    let types = require::kernel_types(btf)?;
+    let types = require::kernel_types(&options.btf)?;
     let sizes = Sizes {
         ring_bytes: UNUSED_RING,
-        connections,
+        connections: u32::try_from(options.max_connections).unwrap_or(u32::MAX),
     };
     // All connections are read, and the filter is applied afterwards: a listening socket outside the filter tells the
     // direction of connections inside.
@@ -112,6 +142,21 @@ fn descriptor_tables(filter: &Filter, btf: &Path, connections: u32) -> Result<Re
         source: "iterator",
         degraded,
     })
+}
+
+/// Processes that are described, at most: reading about one takes longer than its rows.
+const DESCRIBED: usize = 1000;
+
+fn facts(inventory: &Inventory) -> Facts {
+    let mut known = enrich::facts::Facts::new(DESCRIBED);
+    let groups = inventory.by_process();
+    let processes = groups.iter().take(DESCRIBED).map(|(process, ..)| process);
+    processes
+        .filter_map(|process| {
+            let info = known.look_up(process.id, process.comm)?;
+            Some((process.id, info.clone()))
+        })
+        .collect()
 }
 
 /// Inode number of this process's network namespace; 0 if that cannot be told.

@@ -1,6 +1,7 @@
 //! What people and programs see. Pure: values in, text out; writing is [`runtime`](crate::runtime)'s.
 
 pub mod advice;
+pub mod circumstances;
 mod errno;
 pub mod json;
 pub mod list;
@@ -10,6 +11,7 @@ pub mod sanitize;
 pub mod span;
 pub mod table;
 pub mod text;
+mod who;
 pub mod wrap;
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The loop that ties everything together: ring buffer, ticks, signals. All decisions are made elsewhere.
 
 mod accounts;
+mod look;
 mod pipeline;
 mod simulation;
 pub(crate) mod stdout;
@@ -29,6 +30,7 @@ use crate::{
     output::json::Wall,
     require,
 };
+use look::Look;
 use pipeline::Pipeline;
 use stdout::{Closed, Stdout};
 
@@ -91,12 +93,15 @@ async fn trace(settings: &Settings, started: Started) -> anyhow::Result<()> {
     let terminal = stdout().is_terminal();
     let mut reader = Reader::new(ring)?;
     let mut pipeline = Pipeline::new(settings, wall, boot_time(), Stdout::new()?);
-    pipeline.started(&session, boot_time())?;
+    let mut look = Look::new(settings.snapshots, &session);
+    let degraded = session.coverage().degraded().into_iter();
+    let degraded = degraded.chain(look.degraded(&session)).collect();
+    pipeline.started(&session, degraded, boot_time())?;
     for record in &pending {
         pipeline.take(record);
     }
 
-    reconcile(&mut session, &mut reader, &mut pipeline);
+    reconcile(&mut session, &mut look, &mut reader, &mut pipeline);
     let mut next_reconcile = ticker(settings.reconcile);
     next_reconcile.reset();
     let mut drain = ticker(DRAIN_EVERY);
@@ -120,14 +125,14 @@ async fn trace(settings: &Settings, started: Started) -> anyhow::Result<()> {
                 pipeline.tick(&mut session, boot_time())?;
                 if pipeline.needs_reconciling(boot_time()) && Instant::now() >= may_reconcile {
                     let began = Instant::now();
-                    reconcile(&mut session, &mut reader, &mut pipeline);
+                    reconcile(&mut session, &mut look, &mut reader, &mut pipeline);
                     next_reconcile.reset();
                     // A machine that loses events all the time must not be read all the time.
                     may_reconcile = Instant::now() + began.elapsed() * REST;
                 }
                 pipeline.detect(&mut session, boot_time())?;
             }
-            _ = next_reconcile.tick() => reconcile(&mut session, &mut reader, &mut pipeline),
+            _ = next_reconcile.tick() => reconcile(&mut session, &mut look, &mut reader, &mut pipeline),
             _ = table.tick(), if table_every.is_some() => pipeline.table(&mut session, boot_time())?,
             _ = interrupted.recv() => break "interrupted",
             _ = terminated.recv() => break "terminated",
@@ -150,12 +155,23 @@ async fn trace(settings: &Settings, started: Started) -> anyhow::Result<()> {
 
 /// Makes the ledger agree with who holds what. What closes while the tables are read is told by the events, so these
 /// are taken in first.
-fn reconcile(session: &mut Session, reader: &mut Reader, pipeline: &mut Pipeline) {
+fn reconcile(session: &mut Session, look: &mut Look, reader: &mut Reader, pipeline: &mut Pipeline) {
     let began = boot_time();
     pipeline.begin_snapshot();
-    match session.snapshot(began) {
-        None => pipeline.abandon_snapshot(),
-        Some(Ok(snapshot)) => {
+    let snapshot = look.read(session, began, |session| {
+        // All that was submitted until now, and no more: new records may keep coming.
+        let submitted = pipeline.submitted(session);
+        let patience = Instant::now() + LAST_WORDS;
+        while pipeline.received() < submitted && Instant::now() < patience {
+            // Not even one: a record before it is still being written.
+            if !reader.drain(1, |record| pipeline.take(record)) {
+                std::thread::yield_now();
+            }
+        }
+        pipeline.connections()
+    });
+    match snapshot {
+        Ok(snapshot) => {
             debug!(
                 "{} held, {} waiting, {} listeners read in {:?}",
                 snapshot.held.len(),
@@ -163,18 +179,9 @@ fn reconcile(session: &mut Session, reader: &mut Reader, pipeline: &mut Pipeline
                 snapshot.listeners.len(),
                 boot_time().since(began)
             );
-            // All that was submitted until now, and no more: new records may keep coming.
-            let submitted = pipeline.submitted(session);
-            let patience = Instant::now() + LAST_WORDS;
-            while pipeline.received() < submitted && Instant::now() < patience {
-                // Not even one: a record before it is still being written.
-                if !reader.drain(1, |record| pipeline.take(record)) {
-                    std::thread::yield_now();
-                }
-            }
             pipeline.reconcile(&snapshot, boot_time());
         }
-        Some(Err(error)) => {
+        Err(error) => {
             pipeline.abandon_snapshot();
             warn!("{error}");
         }

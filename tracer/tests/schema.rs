@@ -24,8 +24,8 @@ use support::{
 };
 use tracer::output::record::{
     AgeQuantiles, Alert, AlertStatus, Body, Books, Cause, Confidence, Counts, Descriptors, Direction,
-    Failures, HeldGroup, LifetimeQuantiles, Loss, PeerRow, Phases, Ports, Process, ProcessRow, ProgramMisses,
-    Record, Resolution, Sender, Stall, Started, Summary, Table, Tier, Totals, VERSION,
+    Failures, HeldGroup, LifetimeQuantiles, Loss, Opener, PeerRow, Phases, Ports, Process, ProcessRow,
+    ProgramMisses, Record, Resolution, Sender, Stall, Started, Summary, Table, Tier, Totals, VERSION,
 };
 
 fn schema() -> Value {
@@ -219,6 +219,10 @@ fn extreme_process(comm: &str, pid: Option<u32>) -> Process {
         pid,
         start_ns: u64::MAX.to_string(),
         comm: comm.to_owned(),
+        args: Vec::new(),
+        unit: None,
+        container: None,
+        inner_pid: None,
     }
 }
 
@@ -252,6 +256,20 @@ fn failures() -> Vec<Failures> {
         count: u64::MAX,
     };
     vec![of(u16::MAX, None), of(111, Some("ECONNREFUSED"))]
+}
+
+fn openers() -> Vec<Opener> {
+    let process = Process {
+        args: vec![String::new(), "\u{1b}".to_owned()],
+        unit: Some(String::new()),
+        container: Some("\u{202e}".to_owned()),
+        inner_pid: Some(u32::MAX),
+        ..extreme_process("", Some(1))
+    };
+    vec![Opener {
+        process,
+        connections: u32::MAX,
+    }]
 }
 
 fn descriptors(full: bool) -> Descriptors {
@@ -305,6 +323,12 @@ fn alert(status: AlertStatus, full: bool) -> Alert {
         status,
         tier: Tier::Suspected,
         process: extreme_process("\u{202e}\n\"\\\u{1b}\u{0}\u{fffd}", full.then_some(u32::MAX)),
+        openers: if full { openers() } else { Vec::new() },
+        descriptors: full.then(|| descriptors(full)),
+        ports: full.then_some(Ports {
+            used: 0,
+            available: u32::MAX,
+        }),
         direction: if full {
             Direction::Inbound
         } else {

@@ -162,24 +162,20 @@ impl Session {
         (self.verdict == Verdict::Right).then_some(true)
     }
 
-    /// What the session does not see, one sentence each.
-    pub fn degraded(&self) -> Vec<String> {
-        let mut degraded = self.coverage.degraded();
-        if let Err(error) = &self.snapshots {
-            degraded.push(format!(
-                "connections older than the tracer are not seen, and losses are not made good ({error})"
-            ));
-        }
-        degraded
+    /// Why the descriptor tables cannot be read through an iterator; `None` if they can.
+    pub fn iterator_refused(&self) -> Option<&SnapshotError> {
+        self.snapshots.as_ref().err()
     }
 
-    /// Reads who holds what; `None` where the kernel does not let us.
+    /// Reads who holds what.
     ///
     /// # Errors
-    /// When it lets us but reading fails.
-    pub fn snapshot(&mut self, began: Time) -> Option<Result<Snapshot, SnapshotError>> {
-        let snapshots = self.snapshots.as_mut().ok()?;
-        Some(snapshots.read(&mut self.ebpf, began))
+    /// When the kernel does not let us, or reading fails.
+    pub fn snapshot(&mut self, began: Time) -> Result<Snapshot, SnapshotError> {
+        match &mut self.snapshots {
+            Ok(snapshots) => snapshots.read(&mut self.ebpf, began),
+            Err(refused) => Err(SnapshotError::Iterator(refused.to_string())),
+        }
     }
 
     /// Records of the self-test: the kernel side counts them, nobody else sees them.

@@ -80,6 +80,17 @@ pub enum BackendChoice {
     Tracepoint,
 }
 
+/// A way to read who holds what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SnapshotChoice {
+    /// The best that works
+    Auto,
+    /// A BPF iterator over the descriptor tables
+    Iterator,
+    /// /proc and `sock_diag`
+    Proc,
+}
+
 /// Options of watching.
 #[derive(Debug, Parser)]
 pub struct Watch {
@@ -132,6 +143,9 @@ pub struct Watch {
     /// Compare with the kernel's descriptor tables this often, and at once after a loss
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = span, help_heading = "Kernel")]
     pub reconcile: Duration,
+    /// How to read the kernel's descriptor tables
+    #[arg(long, value_enum, default_value_t = SnapshotChoice::Auto, help_heading = "Kernel")]
+    pub snapshots: SnapshotChoice,
     /// The kernel's type information
     #[arg(long, value_name = "PATH", default_value = VMLINUX_BTF, help_heading = "Kernel")]
     pub btf: PathBuf,

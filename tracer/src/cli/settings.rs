@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use anyhow::Context as _;
 
-use super::args::{BackendChoice, DirectionChoice, Filters, Output, Watch};
+use super::args::{BackendChoice, DirectionChoice, Filters, Output, SnapshotChoice, Watch};
 use crate::{
     bpf::{filter::Filter, object::Sizes, plan::Backend, session::SessionSettings},
     leak::{growth::GrowthParameters, stall::StallParameters},
@@ -32,6 +32,8 @@ pub struct Settings {
     pub duration: Option<Duration>,
     /// How often to compare with the kernel's descriptor tables.
     pub reconcile: Duration,
+    /// How to read the kernel's descriptor tables.
+    pub snapshots: SnapshotChoice,
     /// Share of the records to drop, from 0 to 1.
     pub simulate_loss: f64,
     /// Where the kernel's type information is.
@@ -83,6 +85,7 @@ impl Watch {
             rows: size(self.rows)?,
             duration: self.duration,
             reconcile: self.reconcile,
+            snapshots: self.snapshots,
             simulate_loss: self.simulate_loss,
             btf: self.btf,
         })

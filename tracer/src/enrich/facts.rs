@@ -72,6 +72,11 @@ impl Facts {
         known.info.as_ref()
     }
 
+    /// Whether the process was looked up before.
+    pub fn knows(&self, process: ProcessId) -> bool {
+        self.entries.contains_key(&process)
+    }
+
     /// Forgets the processes that `keep` does not want: to be called now and then with those that the books know.
     pub fn retain(&mut self, keep: impl Fn(ProcessId) -> bool) {
         self.entries.retain(|process, _| keep(*process));

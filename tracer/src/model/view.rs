@@ -124,6 +124,34 @@ pub fn per_peer(ledger: &Ledger, now: Time, limit: usize) -> (Vec<Row<PeerKey>>,
     (rows, ledger.peers().len())
 }
 
+/// Other processes that opened what `process` holds towards `peer`, the most first, at most `limit` of them. Looks at
+/// every connection there is.
+pub fn openers(
+    ledger: &Ledger,
+    process: ProcessId,
+    peer: &PeerKey,
+    limit: usize,
+) -> Vec<(ProcessId, Comm, u32)> {
+    let mut openers: HashMap<ProcessId, u32> = HashMap::new();
+    for (_, connection) in ledger.connections() {
+        let is_of_group = connection.group.process == process && connection.group.peer_key() == *peer;
+        if let Some(opener) = connection.opener
+            && opener != process
+            && is_of_group
+            && connection.phase.is_held()
+        {
+            *openers.entry(opener).or_default() += 1;
+        }
+    }
+    let mut openers: Vec<_> = openers
+        .into_iter()
+        .map(|(opener, count)| (opener, ledger.name(opener), count))
+        .collect();
+    openers.sort_unstable_by_key(|(opener, _, count)| (Reverse(*count), *opener));
+    openers.truncate(limit);
+    openers
+}
+
 /// The phases of everything that is open.
 pub fn phases(ledger: &Ledger) -> Phases {
     let mut phases = Phases::default();

@@ -10,11 +10,12 @@ use std::{
 
 use super::{
     advice::Advice,
+    circumstances::{Circumstances, Facts},
     errno,
     record::{
         self, AgeQuantiles, Alert, AlertStatus, Body, Books, Confidence, Counts, Descriptors, Direction,
-        Failures, LifetimeQuantiles, PeerRow, Ports, Process, ProcessRow, Record, Table, Tier, Totals,
-        VERSION,
+        Failures, LifetimeQuantiles, Opener, PeerRow, Ports, Process, ProcessRow, Record, Table, Tier,
+        Totals, VERSION,
     },
     sanitize,
 };
@@ -24,6 +25,7 @@ use crate::{
         budget::Standing,
         connection::{self, PeerKey, Phases, ProcessId},
         name::Comm,
+        process::ProcessInfo,
         tally::Tally,
         time::Time,
         view::{self, Row},
@@ -118,16 +120,17 @@ fn escaped(line: &str) -> String {
     safe
 }
 
-/// A finding as what a line says. `own_netns` is the network namespace in which suggested commands will be run.
-pub fn finding(finding: &Finding, confidence: Confidence, wall: Wall, own_netns: Option<u32>) -> Body {
-    let advice = Advice::of(finding, own_netns);
+/// A finding as what a line says.
+pub fn finding(finding: &Finding, circumstances: &Circumstances<'_>) -> Body {
+    let advice = Advice::of(finding, circumstances.own_netns);
     match &finding.kind {
-        Kind::Growth(growth) => Body::Alert(alert(finding, growth, confidence, wall, &advice)),
-        Kind::Stalled(stalled) => Body::Stall(stall::stall(finding, stalled, confidence, wall, advice)),
+        Kind::Growth(growth) => Body::Alert(alert(finding, growth, circumstances, &advice)),
+        Kind::Stalled(stalled) => Body::Stall(stall::stall(finding, stalled, circumstances, advice)),
     }
 }
 
-fn alert(finding: &Finding, growth: &Growth, confidence: Confidence, wall: Wall, advice: &Advice) -> Alert {
+fn alert(finding: &Finding, growth: &Growth, circumstances: &Circumstances<'_>, advice: &Advice) -> Alert {
+    let wall = circumstances.wall;
     let Growth {
         group,
         open,
@@ -140,7 +143,12 @@ fn alert(finding: &Finding, growth: &Growth, confidence: Confidence, wall: Wall,
         id: finding.id.to_string(),
         status,
         tier: Tier::Suspected,
-        process: process(finding.process, finding.comm),
+        process: described(finding.process, finding.comm, circumstances.info),
+        openers: openers(circumstances),
+        descriptors: circumstances.standing.map(descriptors),
+        ports: circumstances
+            .ports
+            .map(|(used, available)| Ports { used, available }),
         direction: direction(group.direction),
         peer: group.peer.to_string(),
         service_port: group.service_port,
@@ -159,9 +167,19 @@ fn alert(finding: &Finding, growth: &Growth, confidence: Confidence, wall: Wall,
         growth_per_hour: evidence.per_hour(),
         since: wall.rfc3339(evidence.since),
         resolution,
-        confidence,
+        confidence: circumstances.confidence.clone(),
         advice: advice.one_line(),
     }
+}
+
+fn openers(circumstances: &Circumstances<'_>) -> Vec<Opener> {
+    let openers = circumstances.openers.iter();
+    openers
+        .map(|(id, comm, count)| Opener {
+            process: process(*id, *comm),
+            connections: *count,
+        })
+        .collect()
 }
 
 fn status(stage: Stage) -> (AlertStatus, Option<record::Resolution>) {
@@ -185,12 +203,13 @@ pub fn table(
     (peers, all_peers): &(Vec<Row<PeerKey>>, usize),
     total: Totals,
     ports: Option<u32>,
+    facts: &Facts,
 ) -> Table {
     Table {
         processes: processes
             .iter()
             .map(|row| ProcessRow {
-                process: process(row.key.id, row.key.comm),
+                process: described(row.key.id, row.key.comm, facts.get(&row.key.id)),
                 descriptors: row.key.standing.map(descriptors),
                 counts: counts(&row.counts),
             })
@@ -299,12 +318,26 @@ pub fn failures(failures: impl Iterator<Item = (u16, u64)>) -> Vec<Failures> {
         .collect()
 }
 
-/// JSON strings are Unicode, so bytes that are not are replaced; the serialiser escapes the rest.
 fn process(id: ProcessId, comm: Comm) -> Process {
+    described(id, comm, None)
+}
+
+/// JSON strings are Unicode, so bytes that are not are replaced; the serialiser escapes the rest.
+fn described(id: ProcessId, comm: Comm, info: Option<&ProcessInfo>) -> Process {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let args = info.map_or(&[][..], |info| &info.args);
     Process {
         pid: (id != ProcessId::OTHER).then_some(id.pid),
         start_ns: id.start.0.to_string(),
-        comm: String::from_utf8_lossy(comm.bytes()).into_owned(),
+        comm: text(comm.bytes()),
+        args: if args.is_empty() {
+            Vec::new()
+        } else {
+            args.split(|byte| *byte == 0).map(text).collect()
+        },
+        unit: info.and_then(|info| info.unit.clone()),
+        container: info.and_then(|info| info.container.clone()),
+        inner_pid: info.and_then(|info| info.inner_pid),
     }
 }
 

@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, fmt::Write as _};
 
 use anstyle::{AnsiColor, Style};
 
-use super::number::grouped;
+use super::{circumstances::Facts, number::grouped};
 use crate::model::{
     connection::Phase,
     inventory::{Inventory, groups::Counts},
@@ -27,6 +27,8 @@ pub struct Listing {
     pub rows: usize,
     /// Inode number of the reader's own network namespace: others are named.
     pub own_namespace: u32,
+    /// What is known of the processes.
+    pub facts: Facts,
     /// How it was read: the name of the means.
     pub source: &'static str,
     /// What cannot be seen that way, one sentence each.

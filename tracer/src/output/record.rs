@@ -95,6 +95,15 @@ pub struct Alert {
     pub tier: Tier,
     /// The process that holds the connections.
     pub process: Process,
+    /// Other processes that opened some of them, the most first; absent if there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub openers: Vec<Opener>,
+    /// The descriptors of the process; absent if they could not be counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub descriptors: Option<Descriptors>,
+    /// Local ports that connections to this destination take; absent for inbound ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ports: Option<Ports>,
     /// Who starts the connections, seen from that process.
     pub direction: Direction,
     /// The other end: an address, or `other` for what did not fit the tables.
@@ -206,6 +215,27 @@ pub struct Process {
     pub start_ns: String,
     /// Its name; bytes that are not UTF-8 are replaced.
     pub comm: String,
+    /// Its command line; absent if unknown.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub args: Vec<String>,
+    /// The systemd unit that it belongs to; absent if none is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
+    /// The container that it runs in; absent if none is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
+    /// Its process id in its own PID namespace; absent if that is the initial one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inner_pid: Option<u32>,
+}
+
+/// A process that opened connections which another one holds: it forked, or passed them on.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Opener {
+    /// Which.
+    pub process: Process,
+    /// How many.
+    pub connections: u32,
 }
 
 /// Who starts a connection.

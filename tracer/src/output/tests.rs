@@ -17,7 +17,7 @@ use std::{
 
 use proptest::{collection::vec, prelude::*};
 
-use super::{json::Wall, record::Confidence};
+use super::{circumstances::Circumstances, json::Wall, record::Confidence};
 use crate::{
     leak::finding::{Evidence, Finding, FindingId, Growth, Kind, Queue, Resolution, Rule, Stage, Stalled},
     model::{
@@ -43,6 +43,20 @@ fn confidence(lost: u64, degraded: &[&str]) -> Confidence {
         lost_unhealed: lost,
         reconciled: None,
         degraded: degraded.iter().map(|&what| what.to_owned()).collect(),
+    }
+}
+
+/// Nothing is known but what the finding is worth.
+fn worth(confidence: Confidence) -> Circumstances<'static> {
+    Circumstances {
+        confidence,
+        info: None,
+        standing: None,
+        ports: None,
+        openers: Vec::new(),
+        own_netns: Some(NETNS),
+        wall: wall(),
+        now: NOW,
     }
 }
 

@@ -13,21 +13,25 @@ use super::{accounts::Accounts, simulation::SimulatedLoss, stdout::Stdout};
 use crate::{
     bpf::{environment, filter::Filter, session::Session},
     cli::{args::Output, settings::Settings},
+    enrich,
+    fallback::identity::KnownConnection,
     ingest::decode::decode,
     leak::{
         Detector, Rules,
-        finding::{Finding, Stage},
+        finding::{Finding, Kind, Stage},
         growth::GrowthRule,
         stall::StallRule,
     },
     model::{
-        connection::Direction,
+        connection::{Direction, ProcessId},
         ledger::{Fact, Ledger},
+        process::ProcessInfo,
         snapshot::Snapshot,
         time::Time,
         view,
     },
     output::{
+        circumstances::{Circumstances, Facts},
         json::{self, Wall},
         record::{Body, Books, ProgramMisses, Started, Summary, Totals},
         table, text,
@@ -37,6 +41,11 @@ use crate::{
 /// How often the kernel's tables are read while a queue may be filling, and how old a reading may be that a verdict
 /// rests on.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// Processes that are looked up in one second.
+const STRANGERS: usize = 32;
+/// Openers that a finding names.
+const OPENERS: usize = 3;
 
 /// Everything between the ring buffer and stdout.
 pub struct Pipeline {
@@ -54,6 +63,7 @@ pub struct Pipeline {
     attached: Time,
     degraded: Vec<String>,
     accounts: Accounts,
+    known: enrich::facts::Facts,
     simulated_loss: SimulatedLoss,
     /// Number of ephemeral ports.
     ports: Option<u32>,
@@ -84,6 +94,7 @@ impl Pipeline {
             attached,
             degraded: Vec::new(),
             accounts: Accounts::new(attached),
+            known: enrich::facts::Facts::new(settings.limits.groups),
             simulated_loss: SimulatedLoss::new(settings.simulate_loss),
             ports: environment::ephemeral_ports(),
             alerts: 0,
@@ -95,8 +106,8 @@ impl Pipeline {
     }
 
     /// Says what is attached.
-    pub fn started(&mut self, session: &Session, now: Time) -> anyhow::Result<()> {
-        self.degraded = session.degraded();
+    pub fn started(&mut self, session: &Session, degraded: Vec<String>, now: Time) -> anyhow::Result<()> {
+        self.degraded = degraded;
         match self.output {
             Output::Text => {
                 // Talk, not data: a pipe gets alerts only.
@@ -172,6 +183,12 @@ impl Pipeline {
         self.undecided = reconciled.missing > 0;
     }
 
+    /// The connections that are in the books.
+    pub fn connections(&self) -> impl Iterator<Item = KnownConnection> {
+        let connections = self.ledger.connections();
+        connections.filter_map(|(id, connection)| KnownConnection::new(id, connection))
+    }
+
     /// Records that arrived.
     pub fn received(&self) -> u64 {
         self.accounts.received
@@ -203,6 +220,7 @@ impl Pipeline {
         self.out.check_reader()?;
         self.wall.follow(now, SystemTime::now());
         self.ledger.tick(now);
+        self.learn();
         let books = self.books(session);
         self.lost = books.lost();
         for loss in self.accounts.news(&books, self.wall, now) {
@@ -227,25 +245,65 @@ impl Pipeline {
                 Stage::Updated => {}
                 Stage::Resolved(_) => self.alerts_open -= 1,
             }
-            let confidence = json::confidence(
-                self.attached,
-                &books,
-                self.reconciled,
-                &self.degraded(),
-                self.wall,
-            );
+            let info = self.known.look_up(finding.process, finding.comm).cloned();
+            let circumstances = self.circumstances(&finding, info.as_ref(), &books, now);
             match self.output {
                 Output::Text => {
-                    let told = text::finding(&finding, &confidence, self.wall, self.netns, now);
+                    let told = text::finding(&finding, &circumstances);
                     self.out.write(&told)?;
                 }
                 Output::Json => {
-                    let told = json::finding(&finding, confidence, self.wall, self.netns);
+                    let told = json::finding(&finding, &circumstances);
                     self.emit(now, told)?;
                 }
             }
         }
         Ok(())
+    }
+
+    fn circumstances<'a>(
+        &self,
+        finding: &Finding,
+        info: Option<&'a ProcessInfo>,
+        books: &Books,
+        now: Time,
+    ) -> Circumstances<'a> {
+        let (ledger, process) = (&self.ledger, finding.process);
+        let (ports, openers) = match &finding.kind {
+            Kind::Growth(growth) => {
+                let peer = ledger.peers().get(&growth.group);
+                let used = peer.map(|peer| peer.tally.open + peer.tally.connecting);
+                let is_outbound = growth.group.direction == Direction::Outbound;
+                let ports = used.zip(self.ports).filter(|_| is_outbound);
+                (ports, view::openers(ledger, process, &growth.group, OPENERS))
+            }
+            Kind::Stalled(_) => (None, Vec::new()),
+        };
+        Circumstances {
+            confidence: json::confidence(self.attached, books, self.reconciled, &self.degraded(), self.wall),
+            info,
+            standing: ledger.budget(process, now),
+            ports,
+            openers,
+            own_netns: self.netns,
+            wall: self.wall,
+            now,
+        }
+    }
+
+    /// Reads about processes before they are gone; a few at a time.
+    fn learn(&mut self) {
+        let Self { ledger, known, .. } = self;
+        let strangers = ledger
+            .processes()
+            .iter()
+            .filter(|(process, entry)| !entry.tally.is_idle() && !known.knows(**process))
+            .map(|(process, _)| *process);
+        let strangers: Vec<ProcessId> = strangers.take(STRANGERS).collect();
+        for process in strangers {
+            known.look_up(process, ledger.name(process));
+        }
+        known.retain(|process| ledger.processes().get(&process).is_some());
     }
 
     /// Prints what is open.
@@ -254,7 +312,15 @@ impl Pipeline {
         let peers = view::per_peer(&self.ledger, now, self.rows);
         match self.output {
             Output::Json => {
-                let table = json::table(&processes, &peers, self.totals(), self.ports);
+                let facts: Facts = processes
+                    .0
+                    .iter()
+                    .filter_map(|row| {
+                        let info = self.known.look_up(row.key.id, row.key.comm)?;
+                        Some((row.key.id, info.clone()))
+                    })
+                    .collect();
+                let table = json::table(&processes, &peers, self.totals(), self.ports, &facts);
                 self.emit(now, Body::Table(table))
             }
             Output::Text => {

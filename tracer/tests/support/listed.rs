@@ -36,6 +36,10 @@ fn process() -> Process {
         pid: Some(u32::MAX),
         start_ns: u64::MAX.to_string(),
         comm: "\u{202e}\n\"\\\u{1b}\u{0}\u{fffd}".to_owned(),
+        args: Vec::new(),
+        unit: None,
+        container: None,
+        inner_pid: None,
     }
 }
 

@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use crate::cli::values::{comm, peer, pid, port_range};
 
 /// Options that say which connections. Those of one kind add up, kinds combine.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Which connections")]
 pub struct Filters {
     /// Only this service port, or a range like 8000-8100; may be repeated

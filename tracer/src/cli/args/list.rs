@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{CommandFactory as _, Parser, ValueEnum, error::ErrorKind};
 
-use super::{Args, DirectionChoice, Filters, Output};
+use super::{Args, DirectionChoice, Filters, Output, SnapshotChoice};
 use crate::{bpf::environment::VMLINUX_BTF, cli::values::count};
 
 /// Options of `tracer list`.
@@ -35,6 +35,9 @@ pub struct List {
     /// Connections that can be read; what is beyond is counted, not listed
     #[arg(long, value_name = "N", default_value = "131072", value_parser = count, help_heading = "Kernel")]
     pub max_connections: u64,
+    /// How to read the kernel's descriptor tables
+    #[arg(long, value_enum, default_value_t = SnapshotChoice::Auto, help_heading = "Kernel")]
+    pub snapshots: SnapshotChoice,
     /// The kernel's type information
     #[arg(long, value_name = "PATH", default_value = VMLINUX_BTF, help_heading = "Kernel")]
     pub btf: PathBuf,

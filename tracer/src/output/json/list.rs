@@ -1,6 +1,6 @@
 //! What is open now, as records.
 
-use super::{Wall, direction, line, process, seconds};
+use super::{Wall, described, direction, line, process, seconds};
 use crate::{
     model::{
         connection::{Phase, ProcessId},
@@ -63,7 +63,7 @@ fn groups(listing: &Listing) -> Vec<ListedGroup> {
         View::Processes => {
             let groups = inventory.by_process().into_iter().map(|(key, table, sum)| {
                 let key = ListedKey::Process {
-                    process: process(key.id, key.comm),
+                    process: described(key.id, key.comm, listing.facts.get(&key.id)),
                     descriptors: table.map(descriptors),
                 };
                 group(key, &sum)

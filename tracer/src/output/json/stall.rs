@@ -1,21 +1,20 @@
 //! A stalled server as a record.
 
-use super::{direction, process, seconds, status};
+use super::{described, direction, seconds, status};
 use crate::{
     leak::finding::{Finding, Queue, Stalled},
     model::{connection::PeerKey, snapshot},
     output::{
         advice::Advice,
-        json::Wall,
-        record::{Confidence, Descriptors, HeldGroup, Sender, Stall},
+        circumstances::Circumstances,
+        record::{Descriptors, HeldGroup, Sender, Stall},
     },
 };
 
 pub(super) fn stall(
     finding: &Finding,
     stalled: &Stalled,
-    confidence: Confidence,
-    wall: Wall,
+    circumstances: &Circumstances<'_>,
     advice: Advice,
 ) -> Stall {
     let Stalled {
@@ -44,7 +43,7 @@ pub(super) fn stall(
     Stall {
         id: finding.id.to_string(),
         status,
-        process: process(finding.process, finding.comm),
+        process: described(finding.process, finding.comm, circumstances.info),
         holders: *holders,
         holders_at_limit: *holders_at_limit,
         at_limit: *at_limit,
@@ -69,9 +68,9 @@ pub(super) fn stall(
             })
             .collect(),
         elsewhere: *elsewhere,
-        since: wall.rfc3339(*since),
+        since: circumstances.wall.rfc3339(*since),
         resolution,
-        confidence,
+        confidence: circumstances.confidence.clone(),
         advice: advice.one_line(),
         meaning: advice.meaning,
     }

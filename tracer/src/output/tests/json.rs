@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::{
-    HOSTILE, NETNS, NOW, any_finding, comm, confidence, finding, growing, is_harmless, peer, stalled, wall,
+    HOSTILE, NOW, any_finding, comm, confidence, finding, growing, is_harmless, peer, stalled, wall, worth,
 };
 use crate::{
     leak::finding::{Finding, Kind, Resolution, Stage},
@@ -19,11 +19,7 @@ use crate::{
 };
 
 fn told(finding: &Finding, confidence: Confidence) -> String {
-    json::line(
-        wall(),
-        NOW,
-        json::finding(finding, confidence, wall(), Some(NETNS)),
-    )
+    json::line(wall(), NOW, json::finding(finding, &worth(confidence)))
 }
 
 #[test]
@@ -182,7 +178,7 @@ proptest! {
     #[test]
     fn any_finding_is_one_line_of_json(finding in any_finding(), lost in any::<u64>(), now in any::<u64>()) {
         let confidence = confidence(lost, &["\u{202e}\n\x1b\""]);
-        let line = json::line(wall(), Time(now), json::finding(&finding, confidence, wall(), Some(NETNS)));
+        let line = json::line(wall(), Time(now), json::finding(&finding, &worth(confidence)));
         let value = checked(&line);
         prop_assert_eq!(
             value["process"]["comm"].as_str().unwrap(),

@@ -33,6 +33,7 @@ fn listing(snapshot: &Snapshot, view: View) -> Listing {
         view,
         inventory: Inventory::of(snapshot, NOW),
         rows: usize::MAX,
+        facts: crate::output::circumstances::Facts::new(),
         own_namespace: HOME,
         source: "iterator",
         degraded: Vec::new(),

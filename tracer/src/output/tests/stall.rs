@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{HOSTILE, NETNS, NOW, comm, confidence, finding, is_harmless, peer, plain, stalled, wall};
+use super::{HOSTILE, NETNS, NOW, comm, confidence, finding, is_harmless, peer, plain, stalled, wall, worth};
 use crate::{
     leak::finding::{Finding, Queue, Resolution, Stage, Stalled},
     model::connection::{Direction, ProcessId},
@@ -10,13 +10,7 @@ use crate::{
 };
 
 fn shown(finding: &Finding) -> String {
-    plain(&text::finding(
-        finding,
-        &confidence(0, &[]),
-        wall(),
-        Some(NETNS),
-        NOW,
-    ))
+    plain(&text::finding(finding, &worth(confidence(0, &[]))))
 }
 
 fn server(stage: Stage, change: impl FnOnce(&mut Stalled)) -> Finding {
@@ -184,7 +178,7 @@ fn a_long_command_is_broken_where_the_shell_lets_it_be() {
 #[test]
 fn a_stall_as_json_says_everything() {
     let finding = server(Stage::Opened, |_| {});
-    let body = json::finding(&finding, confidence(0, &[]), wall(), Some(NETNS));
+    let body = json::finding(&finding, &worth(confidence(0, &[])));
     let line = json::line(wall(), NOW, body);
     let expected = serde_json::json!({
         "v": 1,
@@ -236,7 +230,7 @@ fn what_is_unknown_or_does_not_apply_is_absent() {
         stalled.queue = Queue::default();
         stalled.stuck_for = Duration::ZERO;
     });
-    let body = json::finding(&finding, confidence(0, &[]), wall(), Some(NETNS));
+    let body = json::finding(&finding, &worth(confidence(0, &[])));
     let value: Value = serde_json::from_str(&json::line(wall(), NOW, body)).unwrap();
     assert_eq!(
         (&value["status"], &value["resolution"]),

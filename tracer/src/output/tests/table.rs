@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use proptest::prelude::*;
 
@@ -230,6 +230,7 @@ fn the_json_table_holds_the_same() {
         &peers,
         json::totals(&total(), Phases::default()),
         Some(28_232),
+        &HashMap::new(),
     ))
     .unwrap();
     assert_eq!(

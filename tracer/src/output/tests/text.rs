@@ -1,19 +1,24 @@
-use proptest::prelude::*;
+use std::time::Duration;
+
+use proptest::{collection::vec, prelude::*};
 
 use super::{
-    HOSTILE, NETNS, NOW, any_comm, any_finding, comm, confidence, finding, growing, is_harmless, peer, plain,
-    wall,
+    HOSTILE, any_comm, any_finding, comm, confidence, finding, growing, is_harmless, peer, plain, worth,
 };
 use crate::{
     leak::finding::{Finding, Kind, Resolution, Stage},
     model::{
+        budget::Standing,
         connection::{Direction, Peer, Phases, ProcessId},
         name::Comm,
+        process::ProcessInfo,
         tally::Tally,
         time::Time,
     },
     output::{
         advice::Advice,
+        circumstances::Circumstances,
+        json,
         record::{Books, Confidence},
         text, wrap,
     },
@@ -24,7 +29,7 @@ fn shown(finding: &Finding) -> String {
 }
 
 fn shown_with(finding: &Finding, confidence: &Confidence) -> String {
-    plain(&text::finding(finding, confidence, wall(), Some(NETNS), NOW))
+    plain(&text::finding(finding, &worth(confidence.clone())))
 }
 
 #[test]
@@ -255,10 +260,84 @@ fn check(text: &str) {
     }
 }
 
+#[test]
+fn who_it_is_who_opened_and_how_long_it_lasts() {
+    let finding = finding(
+        Stage::Opened,
+        Direction::Outbound,
+        comm(b"controller"),
+        peer("10.0.0.7"),
+    );
+    let info = ProcessInfo {
+        args: b"/usr/bin/controller\0--loop".to_vec(),
+        unit: Some("controller.service".into()),
+        container: None,
+        inner_pid: None,
+    };
+    let circumstances = Circumstances {
+        info: Some(&info),
+        standing: Some(Standing {
+            used: 812,
+            sockets: 800,
+            limit: Some(1024),
+            lasts: Some(Duration::from_mins(12)),
+        }),
+        ports: Some((800, 28_232)),
+        openers: vec![(
+            ProcessId {
+                pid: 7,
+                start: Time(1),
+            },
+            comm(b"parent"),
+            36,
+        )],
+        ..worth(confidence(0, &[]))
+    };
+    let text = plain(&text::finding(&finding, &circumstances));
+    for line in [
+        "  who:    /usr/bin/controller --loop (unit controller.service)\n",
+        "  opener: parent[7] (36)\n",
+        "  limit:  812 of 1024 descriptors, all in 12m at this rate; 800 of 28232 local\n          ports to this destination\n",
+    ] {
+        assert!(text.contains(line), "{line:?} in {text}");
+    }
+    let body = json::finding(&finding, &circumstances);
+    let value = serde_json::to_value(body).unwrap();
+    assert_eq!(
+        value["process"]["args"],
+        serde_json::json!(["/usr/bin/controller", "--loop"])
+    );
+    assert_eq!(value["process"]["unit"], "controller.service");
+    assert_eq!(value["descriptors"]["lasts_seconds"], 720.0);
+    assert_eq!(
+        value["ports"],
+        serde_json::json!({"used": 800, "available": 28_232})
+    );
+    assert_eq!(value["openers"][0]["connections"], 36);
+}
+
 proptest! {
     #[test]
-    fn no_finding_harms_a_terminal(finding in any_finding(), lost in any::<u64>(), now in any::<u64>()) {
-        let text = text::finding(&finding, &confidence(lost, &["x"]), wall(), Some(NETNS), Time(now));
+    fn no_finding_harms_a_terminal(
+        finding in any_finding(),
+        lost in any::<u64>(),
+        now in any::<u64>(),
+        args in vec(any::<u8>(), 0..1024),
+        opener in any_comm(),
+    ) {
+        let info = ProcessInfo {
+            args,
+            unit: Some("\u{202e}unit".into()),
+            container: Some("\u{1b}[31m".into()),
+            inner_pid: Some(1),
+        };
+        let circumstances = Circumstances {
+            info: Some(&info),
+            openers: vec![(ProcessId { pid: 1, start: Time(1) }, opener, 3)],
+            now: Time(now),
+            ..worth(confidence(lost, &["x"]))
+        };
+        let text = text::finding(&finding, &circumstances);
         check(&text);
         let text = plain(&text);
         for line in text.lines() {

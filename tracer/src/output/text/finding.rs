@@ -13,9 +13,10 @@ use crate::{
     },
     output::{
         advice::{Advice, Command},
+        circumstances::Circumstances,
         json::Wall,
         record::Confidence,
-        span, table, wrap,
+        span, table, who, wrap,
     },
 };
 
@@ -27,23 +28,31 @@ const DIM: Style = Style::new().dimmed();
 const LABELLED: usize = 10;
 
 /// A finding, in lines that fit a terminal; colours are removed where they are not wanted, by whoever writes it.
-/// `own_netns` is the network namespace in which suggested commands will be run.
-pub fn finding(
-    finding: &Finding,
-    confidence: &Confidence,
-    wall: Wall,
-    own_netns: Option<u32>,
-    now: Time,
-) -> String {
+pub fn finding(finding: &Finding, circumstances: &Circumstances<'_>) -> String {
+    let Circumstances {
+        ref confidence,
+        own_netns,
+        wall,
+        now,
+        ..
+    } = *circumstances;
     let mut text = headline(finding, wall, now);
     if let Stage::Resolved(resolution) = finding.stage {
         paragraph(&mut text, &ending(finding, resolution, wall, now));
         return text;
     }
     match &finding.kind {
-        Kind::Growth(growth) => paragraph(&mut text, &growing(growth, wall, now)),
+        Kind::Growth(growth) => {
+            paragraph(&mut text, &growing(growth, wall, now));
+            tell_process(&mut text, circumstances);
+            let limits = limits(circumstances);
+            if !limits.is_empty() {
+                labelled(&mut text, "limit:", &limits.join("; "));
+            }
+        }
         Kind::Stalled(stalled) => {
             paragraph(&mut text, &waiting(stalled, wall, now));
+            tell_process(&mut text, circumstances);
             if let Some(limit) = descriptors(stalled) {
                 labelled(&mut text, "limit:", &limit);
             }
@@ -71,6 +80,29 @@ pub fn finding(
     };
     labelled(&mut text, "sure?", &certainty);
     text
+}
+
+/// Who it is: the command line, and where the process belongs.
+fn tell_process(text: &mut String, circumstances: &Circumstances<'_>) {
+    if let Some(who) = circumstances.info.and_then(who::describe) {
+        labelled(text, "who:", &who);
+    }
+    if !circumstances.openers.is_empty() {
+        let openers = circumstances
+            .openers
+            .iter()
+            .map(|(id, comm, count)| format!("{} ({count})", process(*id, *comm)));
+        labelled(text, "opener:", &openers.collect::<Vec<_>>().join(", "));
+    }
+}
+
+/// How far it is to the limits that the growth runs into.
+fn limits(circumstances: &Circumstances<'_>) -> Vec<String> {
+    let descriptors = circumstances.standing.and_then(table::of_limit);
+    let ports = circumstances
+        .ports
+        .map(|(used, available)| format!("{used} of {available} local ports to this destination"));
+    descriptors.into_iter().chain(ports).collect()
 }
 
 /// `14:03:09Z LEAK SUSPECTED leak-1: controller[4711] -> 10.0.0.7:9090`.

@@ -1,0 +1,30 @@
+//! What a finding is told with, beside what the detector says.
+
+use std::collections::HashMap;
+
+use super::{json::Wall, record::Confidence};
+use crate::model::{budget::Standing, connection::ProcessId, name::Comm, process::ProcessInfo, time::Time};
+
+/// Facts about processes.
+pub type Facts = HashMap<ProcessId, ProcessInfo>;
+
+/// The circumstances of a finding.
+#[derive(Clone, Debug)]
+pub struct Circumstances<'a> {
+    /// What it is worth.
+    pub confidence: Confidence,
+    /// What is known of its process.
+    pub info: Option<&'a ProcessInfo>,
+    /// The descriptors of its process.
+    pub standing: Option<Standing>,
+    /// Local ports taken towards its peer, and how many there are; of outbound connections.
+    pub ports: Option<(u32, u32)>,
+    /// Other processes that opened what its process holds, the most first.
+    pub openers: Vec<(ProcessId, Comm, u32)>,
+    /// The network namespace in which suggested commands will be run.
+    pub own_netns: Option<u32>,
+    /// How moments become wall-clock times.
+    pub wall: Wall,
+    /// The moment of telling.
+    pub now: Time,
+}
