@@ -20,7 +20,7 @@ use crate::{
         list::{self, Listing, View},
     },
     require,
-    runtime::stdout::{Closed, Stdout},
+    stdout::{Closed, Stdout},
 };
 
 /// Looks once, and prints.

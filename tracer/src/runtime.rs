@@ -3,7 +3,6 @@
 mod accounts;
 mod pipeline;
 mod simulation;
-pub(crate) mod stdout;
 
 use std::{
     io::{IsTerminal as _, stdout},
@@ -28,9 +27,9 @@ use crate::{
     ingest::ring::Reader,
     output::json::Wall,
     require,
+    stdout::{Closed, Stdout},
 };
 use pipeline::Pipeline;
-use stdout::{Closed, Stdout};
 
 /// How often the ring buffer is emptied when the kernel side does not ask for it.
 const DRAIN_EVERY: Duration = Duration::from_millis(100);
