@@ -1,25 +1,18 @@
 //! `tracer list`: what is open now, from one look. Nothing is traced, and nothing is waited for.
 
+mod reading;
 mod selection;
 
-use std::{fs, os::unix::fs::MetadataExt as _, path::Path, time::SystemTime};
+use std::{fs, os::unix::fs::MetadataExt as _, time::SystemTime};
 
 use crate::{
-    bpf::{
-        filter::Filter,
-        object::{self, Sizes},
-        preflight,
-        snapshot::Snapshots,
-    },
     cli::args::{By, List, Output},
     clock::boot_time,
-    exit::NotPossible,
-    model::{connection::Direction, inventory::Inventory, snapshot::Snapshot},
+    model::{connection::Direction, inventory::Inventory},
     output::{
         json::{self, Wall},
         list::{self, Listing, View},
     },
-    require,
     stdout::{Closed, Stdout},
 };
 
@@ -40,7 +33,7 @@ pub fn run(options: List) -> anyhow::Result<()> {
         filter.direction = Some(Direction::Inbound);
     }
     let connections = u32::try_from(options.max_connections)?;
-    let reading = read(&filter, &options.btf, connections)?;
+    let reading = reading::read(&filter, &options.btf, connections)?;
     let now = boot_time();
     let mut inventory = Inventory::of(&reading.snapshot, now);
     selection::apply(&filter, &mut inventory);
@@ -60,58 +53,6 @@ pub fn run(options: List) -> anyhow::Result<()> {
         Err(error) if error.downcast_ref::<Closed>().is_some() => Ok(()),
         written => written,
     }
-}
-
-/// No hook is attached, so nothing goes through the ring buffer: one page, of the machines with the largest.
-const UNUSED_RING: u32 = 1 << 16;
-
-/// What was read, and how.
-struct Reading {
-    snapshot: Snapshot,
-    /// As [`Listing::source`].
-    source: &'static str,
-    /// What cannot be seen that way, one sentence each.
-    degraded: Vec<String>,
-}
-
-/// The best look that is to be had here.
-fn read(filter: &Filter, btf: &Path, connections: u32) -> Result<Reading, NotPossible> {
-    let why = match descriptor_tables(filter, btf, connections) {
-        Ok(reading) => return Ok(reading),
-        Err(why) => why,
-    };
-    // The place for another way to look, which needs no BPF (/proc and sock_diag): its reading, with `why` in
-    // `degraded`, instead of this error.
-    Err(NotPossible(format!("what is open cannot be read: {why}")))
-}
-
-/// Through the BPF iterator.
-fn descriptor_tables(filter: &Filter, btf: &Path, connections: u32) -> Result<Reading, NotPossible> {
-    let impossible = |error: &dyn std::error::Error| NotPossible(error.to_string());
-    require::privileges(filter)?;
-    let types = require::kernel_types(btf)?;
-    let sizes = Sizes {
-        ring_bytes: UNUSED_RING,
-        connections,
-    };
-    // All connections are read, and the filter is applied afterwards: a listening socket outside the filter tells the
-    // direction of connections inside.
-    let mut ebpf = object::open(&types, &Filter::default(), sizes, 0).map_err(|error| impossible(&error))?;
-    let mut snapshots = Snapshots::new(&mut ebpf, types.btf()).map_err(|error| impossible(&error))?;
-    let snapshot = snapshots
-        .read(&mut ebpf, boot_time())
-        .map_err(|error| impossible(&error))?;
-    let mut degraded = Vec::new();
-    if !preflight::in_initial_pid_namespace() {
-        // The iterator walks the PID namespace of the process that opens it (`init_seq_pidns`,
-        // kernel/bpf/task_iter.c).
-        degraded.push("processes outside this PID namespace are not seen".to_owned());
-    }
-    Ok(Reading {
-        snapshot,
-        source: "iterator",
-        degraded,
-    })
 }
 
 /// Inode number of this process's network namespace; 0 if that cannot be told.

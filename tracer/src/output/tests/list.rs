@@ -205,6 +205,16 @@ fn what_is_left_out_is_told() {
 }
 
 #[test]
+fn what_could_not_be_seen_is_not_nothing() {
+    let mut listing = listing(&incident(), View::States);
+    listing.degraded = vec!["3 network namespaces cannot be asked".to_owned()];
+    let shown = plain(&render(&listing));
+    let last: Vec<&str> = shown.lines().rev().take(2).collect();
+    assert_eq!(last[1], "degraded: 3 network namespaces cannot be asked");
+    assert!(last[0].ends_with("; nothing else was left out"), "{shown}");
+}
+
+#[test]
 fn other_namespaces_are_named_and_ones_own_is_not() {
     let there = |id, netns| Held {
         netns,
