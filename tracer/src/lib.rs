@@ -3,7 +3,7 @@
 //!
 //! The core is pure: [`btf`], [`model`], [`leak`], [`output`], [`ingest::decode`], [`bpf::plan`], [`enrich::cgroup`]
 //! and [`fallback::join`] take bytes, values and the time as arguments. [`bpf`] talks to the kernel, [`enrich`] and
-//! [`fallback`] read `/proc` (through [`procfs`]) and `sock_diag`, [`runtime`] ties it all together.
+//! [`fallback`] read `/proc` (through [`procfs`]) and `sock_diag`, [`runtime`] ties it all together, [`list`] looks once.
 //! `docs/architecture.md` shows the picture.
 
 pub mod bpf;
@@ -22,3 +22,4 @@ pub mod output;
 pub mod procfs;
 pub mod require;
 pub mod runtime;
+mod stdout;

@@ -4,7 +4,6 @@ mod accounts;
 mod look;
 mod pipeline;
 mod simulation;
-pub(crate) mod stdout;
 
 use std::{
     io::{IsTerminal as _, stdout},
@@ -29,10 +28,10 @@ use crate::{
     ingest::ring::Reader,
     output::json::Wall,
     require,
+    stdout::{Closed, Stdout},
 };
 use look::Look;
 use pipeline::Pipeline;
-use stdout::{Closed, Stdout};
 
 /// How often the ring buffer is emptied when the kernel side does not ask for it.
 const DRAIN_EVERY: Duration = Duration::from_millis(100);

@@ -62,8 +62,11 @@ type Sockets = BTreeMap<(String, String), (String, Vec<i64>)>;
 /// The connections of a service port that this process holds, or waits for.
 fn listed(port: &str) -> Sockets {
     let pid = process::id().to_string();
-    let sockets = list(&["--all", "--port", port, "--pid", &pid]).rows.into_iter();
-    sockets
+    sockets(list(&["--all", "--port", port, "--pid", &pid]).rows)
+}
+
+fn sockets(rows: Vec<Value>) -> Sockets {
+    rows.into_iter()
         .map(|row| {
             let holders = row["holders"].as_array().unwrap();
             let mine = |holder: &Value| holder["process"]["pid"] == process::id();
@@ -172,6 +175,13 @@ fn every_phase_is_listed_with_its_holders() {
         .filter_map(|(tuple, socket)| Some((tuple, in_words(socket)?.to_owned())))
         .collect();
     assert_eq!(ss(&port), as_ss);
+
+    // Nor can the dead ones be seen without BPF, which this is.
+    let without = list(&["--all", "--port", &port, "--btf", "/nonexistent"]);
+    assert_eq!(without.summary["source"], "sock_diag");
+    let mut alive = known.clone();
+    alive.retain(|_, (phase, _)| phase != "dead_held");
+    assert_eq!(sockets(without.rows), alive);
 
     sums(&port, known.len());
 

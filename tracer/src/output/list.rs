@@ -78,11 +78,7 @@ pub fn render(listing: &Listing) -> String {
     for what in degraded {
         line(format_args!("degraded: {what}"));
     }
-    line(format_args!(
-        "{}; {}",
-        sum(&inventory.total()),
-        left_out(inventory)
-    ));
+    line(format_args!("{}; {}", sum(&inventory.total()), left_out(listing)));
     rendered
 }
 
@@ -107,7 +103,8 @@ fn more(name: String, others: usize) -> String {
     }
 }
 
-fn left_out(inventory: &Inventory) -> String {
+fn left_out(listing: &Listing) -> String {
+    let inventory = &listing.inventory;
     let causes = [
         (
             inventory.untracked,
@@ -124,10 +121,10 @@ fn left_out(inventory: &Inventory) -> String {
         .filter(|(count, _)| *count > 0)
         .map(|(count, cause)| format!("{} {cause}", grouped(count)))
         .collect();
-    if named.is_empty() {
-        "nothing was left out".to_owned()
-    } else {
-        format!("{ALARM}LEFT OUT{ALARM:#} {}", named.join(", "))
+    match (named.as_slice(), listing.degraded.as_slice()) {
+        ([], []) => "nothing was left out".to_owned(),
+        ([], _) => "nothing else was left out".to_owned(),
+        (named, _) => format!("{ALARM}LEFT OUT{ALARM:#} {}", named.join(", ")),
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
 
 use log::debug;
 
-use super::{accounts::Accounts, simulation::SimulatedLoss, stdout::Stdout};
+use super::{accounts::Accounts, simulation::SimulatedLoss};
 use crate::{
     bpf::{environment, filter::Filter, session::Session},
     cli::{args::Output, settings::Settings},
@@ -36,6 +36,7 @@ use crate::{
         record::{Body, Books, ProgramMisses, Started, Summary, Totals},
         table, text,
     },
+    stdout::Stdout,
 };
 
 /// How often the kernel's tables are read while a queue may be filling, and how old a reading may be that a verdict

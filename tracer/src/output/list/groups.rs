@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Columns that all groups have behind their own.
-const COUNTS: [Column; 4] = [right("open"), right("oldest"), right("age p50"), right("idle")];
+const COUNTS: [Column; 4] = [right("open"), right("oldest"), right("median"), right("idle")];
 
 fn counts(group: &Group) -> [String; 4] {
     let ages = group.ages.map_or([const { String::new() }; 2], |ages| {
@@ -111,7 +111,7 @@ pub fn states(inventory: &Inventory, rows: usize, namespaces: Namespaces) -> (St
         left("state"),
         right("connections"),
         right("oldest"),
-        right("age p50"),
+        right("median"),
         right("idle"),
         left("held by"),
         right("netns"),

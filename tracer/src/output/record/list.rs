@@ -223,7 +223,8 @@ pub struct ListSummary {
     pub undecided: u64,
     /// Left out: unaccepted connections far back in the queues of these listening sockets.
     pub unread_unaccepted: u64,
-    /// How it was read: `iterator`, through a BPF iterator over all descriptor tables.
+    /// How it was read: `iterator`, through a BPF iterator over all descriptor tables; `sock_diag`, through that and
+    /// `/proc`.
     pub source: String,
     /// What cannot be seen that way; empty if nothing.
     pub degraded: Vec<String>,

@@ -78,10 +78,10 @@ fn each_connection_takes_a_line() {
 fn peers_with_those_who_hold_them() {
     assert_eq!(
         shown(&incident(), View::Peers),
-        " peer               open   oldest  age p50        idle  held by                 not open
- -> 10.0.0.7:5432      2     ≥ 1m     ≥ 1m    1s - 50s  controller[10] +1 more  1 dead_held, 1 connecting
- :9090 <- 10.0.0.9     2  ≥ 1h 6m     ≥ 1m  1s - 1h 6m  grpc-server[20]         1 half_closed_remote, 1 unaccepted
- :9090 <- 10.0.0.8     0     ≥ 3s     ≥ 3s              grpc-server[20]         1 unaccepted
+        " peer               open   oldest  median        idle  held by                 not open
+ -> 10.0.0.7:5432      2     ≥ 1m    ≥ 1m    1s - 50s  controller[10] +1 more  1 dead_held, 1 connecting
+ :9090 <- 10.0.0.9     2  ≥ 1h 6m    ≥ 1m  1s - 1h 6m  grpc-server[20]         1 half_closed_remote, 1 unaccepted
+ :9090 <- 10.0.0.8     0     ≥ 3s    ≥ 3s              grpc-server[20]         1 unaccepted
 "
         .to_owned()
             + SUM
@@ -92,10 +92,10 @@ fn peers_with_those_who_hold_them() {
 fn processes_with_their_descriptors() {
     assert_eq!(
         shown(&incident(), View::Processes),
-        " process          open   oldest  age p50        idle    fds  not open
- grpc-server[20]     2  ≥ 1h 6m     ≥ 1m  1s - 1h 6m  64/64  1 half_closed_remote, 2 unaccepted
- controller[10]      2     ≥ 1m     ≥ 1m    1s - 50s  12/64  1 dead_held, 1 connecting
- worker[11]          1     ≥ 1m     ≥ 1m          1s
+        " process          open   oldest  median        idle    fds  not open
+ grpc-server[20]     2  ≥ 1h 6m    ≥ 1m  1s - 1h 6m  64/64  1 half_closed_remote, 2 unaccepted
+ controller[10]      2     ≥ 1m    ≥ 1m    1s - 50s  12/64  1 dead_held, 1 connecting
+ worker[11]          1     ≥ 1m    ≥ 1m          1s
 "
         .to_owned()
             + SUM
@@ -106,12 +106,12 @@ fn processes_with_their_descriptors() {
 fn states_with_those_who_are_in_them() {
     assert_eq!(
         shown(&incident(), View::States),
-        " state               connections   oldest  age p50        idle  held by
- open                          4  ≥ 1h 6m     ≥ 1m  1s - 1h 6m  controller[10] +2 more
- unaccepted                    2     ≥ 5s     ≥ 3s              grpc-server[20]
- half_closed_remote            1     ≥ 1m     ≥ 1m          1s  grpc-server[20]
- dead_held                     1     ≥ 1m     ≥ 1m         50s  controller[10]
- connecting                    1    ≥ 0ms    ≥ 0ms          1s  controller[10]
+        " state               connections   oldest  median        idle  held by
+ open                          4  ≥ 1h 6m    ≥ 1m  1s - 1h 6m  controller[10] +2 more
+ unaccepted                    2     ≥ 5s    ≥ 3s              grpc-server[20]
+ half_closed_remote            1     ≥ 1m    ≥ 1m          1s  grpc-server[20]
+ dead_held                     1     ≥ 1m    ≥ 1m         50s  controller[10]
+ connecting                    1    ≥ 0ms   ≥ 0ms          1s  controller[10]
 "
         .to_owned()
             + SUM
@@ -134,9 +134,9 @@ fn listening_sockets_with_their_queues() {
         .retain(|listed| listed.local.port() < 10_000);
     assert_eq!(
         plain(&render(&listing)),
-        " listener        process          queue  waiting  open   oldest  age p50        idle  not open
- [::]:9090       grpc-server[20]  2/128       5s     2  ≥ 1h 6m     ≥ 1m  1s - 1h 6m  1 half_closed_remote
- none            controller[10]                      1     ≥ 1m     ≥ 1m          1s
+        " listener        process          queue  waiting  open   oldest  median        idle  not open
+ [::]:9090       grpc-server[20]  2/128       5s     2  ≥ 1h 6m    ≥ 1m  1s - 1h 6m  1 half_closed_remote
+ none            controller[10]                      1     ≥ 1m    ≥ 1m          1s
  0.0.0.0:22      sshd[1] +1 more  0/128              0
  127.0.0.1:8080  grpc-server[20]  0/128              0
 3 open, 1 half_closed_remote, 2 unaccepted; nothing was left out
@@ -203,6 +203,16 @@ fn what_is_left_out_is_told() {
     assert_eq!(summary["degraded"], json!(listing.degraded));
     // What is hidden by --rows is in the sums.
     assert_eq!(summary["connections"], 9);
+}
+
+#[test]
+fn what_could_not_be_seen_is_not_nothing() {
+    let mut listing = listing(&incident(), View::States);
+    listing.degraded = vec!["3 network namespaces cannot be asked".to_owned()];
+    let shown = plain(&render(&listing));
+    let last: Vec<&str> = shown.lines().rev().take(2).collect();
+    assert_eq!(last[1], "degraded: 3 network namespaces cannot be asked");
+    assert!(last[0].ends_with("; nothing else was left out"), "{shown}");
 }
 
 #[test]
