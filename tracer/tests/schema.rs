@@ -162,7 +162,7 @@ fn real_lists_are_valid() {
 fn optional(kind: &str) -> &'static [&'static str] {
     match kind {
         "started" => &["verified"],
-        "alert" => &["growth_per_hour", "resolution"],
+        "alert" => &["growth_per_hour", "resolution", "openers", "descriptors", "ports"],
         "stall" => &["descriptors", "resolution"],
         "connection" => &[
             "netns",
