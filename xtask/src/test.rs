@@ -17,7 +17,7 @@ use crate::{demo, ebpf, fuzz};
 /// Where the guest has the tracer.
 const GUEST_TRACER: &str = "/usr/local/bin/tracer";
 /// A kernel test run that takes longer than this hangs.
-const KERNEL_TESTS: Duration = Duration::from_mins(10);
+const KERNEL_TESTS: Duration = Duration::from_mins(20);
 
 /// Runs everything, or what matches the filter; true if nothing failed. Prints the closing line last.
 pub(crate) fn run(filter: Option<&str>) -> bool {

@@ -4,10 +4,7 @@ use std::{collections::BTreeMap, fmt, net::IpAddr};
 
 use anyhow::ensure;
 
-use crate::{
-    puppet::Puppet,
-    stream::{Counts, Direction, Process, Table},
-};
+use crate::stream::{Counts, Direction, Process, Table};
 
 /// Counts per process and per peer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,7 +20,7 @@ impl Ledger {
             table.processes_hidden == 0 && table.peers_hidden == 0,
             "rows are hidden"
         );
-        let ledger = Self {
+        let mut ledger = Self {
             processes: table
                 .processes
                 .iter()
@@ -32,7 +29,10 @@ impl Ledger {
             peers: table
                 .peers
                 .iter()
-                .map(|row| ((row.direction, row.peer.clone(), row.service_port), row.counts))
+                .map(|row| {
+                    let key = (row.direction, row.peer.clone(), row.service_port);
+                    (key, without_moves(row.counts))
+                })
                 .collect(),
         };
         let rows = (ledger.processes.len(), ledger.peers.len());
@@ -40,28 +40,28 @@ impl Ledger {
             rows == (table.processes.len(), table.peers.len()),
             "a row appears twice"
         );
+        let (of_processes, total) = (ledger.total(), without_moves(table.total));
         ensure!(
-            sum(&ledger.processes) == table.total,
+            without_moves(of_processes) == total && of_processes.received == of_processes.given,
             "processes do not add up: {table:?}"
         );
-        ensure!(
-            sum(&ledger.peers) == table.total,
-            "peers do not add up: {table:?}"
-        );
-        ensure!(
-            table.total.opened + table.total.older == table.total.closed + table.total.open,
-            "opened and older are not closed and open: {table:?}"
-        );
+        ensure!(sum(&ledger.peers) == total, "peers do not add up: {table:?}");
+        let processes = ledger.processes.values().copied();
+        for counts in processes.chain(ledger.peers.values().copied()).chain([total]) {
+            ensure!(
+                counts.opened + counts.older + counts.received == counts.open + counts.closed + counts.given,
+                "{counts} do not add up: {table:?}"
+            );
+        }
+        // A row may be there for what waits to be accepted, which is no connection of the process yet.
+        ledger.processes.retain(|_, counts| *counts != Counts::default());
+        ledger.peers.retain(|_, counts| *counts != Counts::default());
         Ok(ledger)
     }
 
     /// Adds what a process did.
-    pub fn process(mut self, puppet: &Puppet, counts: Counts) -> Self {
-        let process = Process {
-            pid: Some(puppet.pid()),
-            comm: puppet.comm(),
-        };
-        add(self.processes.entry(process).or_default(), counts);
+    pub fn process(mut self, process: impl Into<Process>, counts: Counts) -> Self {
+        add(self.processes.entry(process.into()).or_default(), counts);
         self
     }
 
@@ -75,22 +75,31 @@ impl Ledger {
     /// Adds what a process did with one peer, for programs that have only one.
     pub fn both(
         self,
-        puppet: &Puppet,
+        process: impl Into<Process>,
         direction: Direction,
         peer: impl Into<IpAddr>,
         port: u16,
         counts: Counts,
     ) -> Self {
-        self.process(puppet, counts).peer(direction, peer, port, counts)
+        self.process(process, counts).peer(direction, peer, port, counts)
     }
 
     /// The counts of a process, zero if it is not there.
-    pub fn of_process(&self, puppet: &Puppet) -> Counts {
-        let found = self
-            .processes
-            .iter()
-            .find(|(process, _)| process.pid == Some(puppet.pid()));
-        found.map(|(_, counts)| *counts).unwrap_or_default()
+    pub fn of_process(&self, process: impl Into<Process>) -> Counts {
+        let found = self.processes.get(&process.into());
+        found.copied().unwrap_or_default()
+    }
+
+    /// The counts of a peer, zero if it is not there.
+    pub fn of_peer(&self, direction: Direction, peer: impl Into<IpAddr>, port: u16) -> Counts {
+        let found = self.peers.get(&(direction, peer.into().to_string(), port));
+        found.copied().unwrap_or_default()
+    }
+
+    /// The counts of what did not fit the tables.
+    pub fn of_other_peers(&self, direction: Direction) -> Counts {
+        let found = self.peers.get(&(direction, "other".to_owned(), 0));
+        found.copied().unwrap_or_default()
     }
 
     /// The counts of everything.
@@ -134,6 +143,17 @@ fn add(sum: &mut Counts, more: Counts) {
     sum.older += more.older;
     sum.closed += more.closed;
     sum.failed += more.failed;
+    sum.received += more.received;
+    sum.given += more.given;
+}
+
+/// Where a connection moves from and to, its peer is the same.
+fn without_moves(counts: Counts) -> Counts {
+    Counts {
+        received: 0,
+        given: 0,
+        ..counts
+    }
 }
 
 fn sum<K>(rows: &BTreeMap<K, Counts>) -> Counts {
@@ -164,10 +184,13 @@ impl fmt::Display for Counts {
             older,
             closed,
             failed,
+            received,
+            given,
         } = self;
         write!(
             f,
-            "{open} open, {older} older, {opened} opened, {closed} closed, {failed} failed, {connecting} connecting"
+            "{open} open, {older} older, {opened} opened, {closed} closed, {failed} failed, {connecting} connecting, \
+             {received} received, {given} given"
         )
     }
 }

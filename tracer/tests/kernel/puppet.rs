@@ -1,5 +1,7 @@
 //! A test program, seen from the test.
 
+mod orders;
+
 use std::{
     ffi::OsStr,
     fs,
@@ -16,10 +18,8 @@ use crate::{
     lines::{Lines, Next, PATIENCE},
     order::{End, Order, Reply, SocketId},
     role,
+    stream::Process,
 };
-
-/// Connections that the kernel may complete before they are accepted.
-const BACKLOG: i32 = 4096;
 
 /// A running test program; killed when dropped.
 pub struct Puppet {
@@ -118,7 +118,7 @@ impl Puppet {
             Reply::Done => Ok(Vec::new()),
             Reply::Sockets(ends) => Ok(ends),
             Reply::Failed(why) => bail!("test program {}: {why}", self.comm()),
-            Reply::Ready => bail!("test program {}: answers out of order", self.comm()),
+            Reply::Ready | Reply::Started(_) => bail!("test program {}: answers out of order", self.comm()),
         }
     }
 
@@ -139,144 +139,20 @@ impl Puppet {
         self.ask(order)?.pop().context("no socket in the answer")
     }
 
-    /// Moves to a network namespace of its own.
-    pub fn isolate(&mut self) -> anyhow::Result<()> {
-        self.ask(&Order::Isolate).map(drop)
-    }
-
-    /// A port of its own where nobody listens.
-    pub fn bind(&mut self, address: impl Into<IpAddr>) -> anyhow::Result<Listener> {
-        self.bind_at(SocketAddr::new(address.into(), 0))
-    }
-
-    /// This port, where nobody listens.
-    pub fn bind_at(&mut self, address: SocketAddr) -> anyhow::Result<Listener> {
-        let end = self.ask_one(&Order::Bind { address })?;
-        Ok(Listener {
-            socket: end.id,
-            address: end.local,
-        })
-    }
-
-    /// Lets connections in at a bound port.
-    pub fn listen_at(&mut self, listener: Listener, backlog: i32) -> anyhow::Result<()> {
-        let socket = listener.socket;
-        self.ask(&Order::Listen { socket, backlog }).map(drop)
-    }
-
-    /// Lets connections in at a port of its own.
-    pub fn listen(&mut self, address: impl Into<IpAddr>) -> anyhow::Result<Listener> {
-        let listener = self.bind(address)?;
-        self.listen_at(listener, BACKLOG)?;
-        Ok(listener)
-    }
-
-    pub fn accept(&mut self, listener: Listener, count: usize) -> anyhow::Result<Vec<End>> {
-        self.ask(&Order::Accept {
-            listener: listener.socket,
-            count,
-        })
-    }
-
-    pub fn connect(&mut self, to: SocketAddr, count: usize) -> anyhow::Result<Vec<End>> {
-        self.ask(&Order::Connect {
-            to,
-            from: None,
-            count,
-        })
-    }
-
-    pub fn connect_from(
-        &mut self,
-        from: SocketAddrV4,
-        to: SocketAddr,
-        count: usize,
-    ) -> anyhow::Result<Vec<End>> {
-        let from = Some(from.into());
-        self.ask(&Order::Connect { to, from, count })
-    }
-
-    pub fn connect_in_thread(
-        &mut self,
-        name: &str,
-        to: SocketAddr,
-        count: usize,
-    ) -> anyhow::Result<Vec<End>> {
-        let name = name.to_owned();
-        self.ask(&Order::ConnectInThread { name, to, count })
-    }
-
-    pub fn attempt(&mut self, to: SocketAddr) -> anyhow::Result<End> {
-        self.ask_one(&Order::Attempt {
-            to,
-            nonblocking: false,
-        })
-    }
-
-    pub fn attempt_nonblocking(&mut self, to: SocketAddr) -> anyhow::Result<End> {
-        self.ask_one(&Order::Attempt {
-            to,
-            nonblocking: true,
-        })
-    }
-
-    pub fn retry(&mut self, end: &End, to: SocketAddr) -> anyhow::Result<End> {
-        self.ask_one(&Order::Retry { socket: end.id, to })
-    }
-
-    pub fn disconnect(&mut self, end: &End) -> anyhow::Result<()> {
-        self.ask(&Order::Disconnect { socket: end.id }).map(drop)
-    }
-
-    pub fn shut_down(&mut self, ends: &[End]) -> anyhow::Result<()> {
-        self.ask(&Order::ShutDown { sockets: ids(ends) }).map(drop)
-    }
-
-    pub fn reset(&mut self, ends: &[End]) -> anyhow::Result<()> {
-        self.ask(&Order::Reset { sockets: ids(ends) }).map(drop)
-    }
-
-    pub fn close(&mut self, ends: &[End]) -> anyhow::Result<()> {
-        self.ask(&Order::Close { sockets: ids(ends) }).map(drop)
-    }
-
-    /// Leaves the connections to another program.
-    pub fn bequeath(&mut self, ends: &[End]) -> anyhow::Result<()> {
-        self.ask(&Order::Bequeath { sockets: ids(ends) }).map(drop)
-    }
-
-    /// Ends that program.
-    pub fn bury(&mut self) -> anyhow::Result<()> {
-        self.ask(&Order::Bury).map(drop)
-    }
-
-    /// Threads that block in accept until they have taken `each` connections.
-    pub fn block_in_accept(&mut self, listener: Listener, threads: usize, each: usize) -> anyhow::Result<()> {
-        let listener = listener.socket;
-        let order = Order::BlockInAccept {
-            listener,
-            each,
-            threads,
-        };
-        self.ask(&order).map(drop)
-    }
-
-    /// What those threads took.
-    pub fn unblocked(&mut self) -> anyhow::Result<Vec<End>> {
-        self.ask(&Order::Unblocked)
-    }
-
-    /// Becomes another program, with the same process id.
-    pub fn exec(&mut self) -> anyhow::Result<()> {
-        self.send(&Order::Exec)?;
-        self.expect_ready()
-    }
-
     /// Kills it. When this returns, its sockets are closed.
-    pub fn kill(mut self) -> anyhow::Result<()> {
+    pub fn kill(&mut self) -> anyhow::Result<()> {
         self.child.kill()?;
         self.child.wait()?;
         Ok(())
+    }
+}
+
+impl From<&Puppet> for Process {
+    fn from(puppet: &Puppet) -> Self {
+        Self {
+            pid: Some(puppet.pid()),
+            comm: puppet.comm(),
+        }
     }
 }
 

@@ -2,11 +2,12 @@
 
 mod accepting;
 mod connecting;
+mod mailbox;
 mod sockets;
 
 use std::{
     env,
-    ffi::CString,
+    ffi::{CString, OsStr},
     io::{self, Read as _, Write as _},
     os::unix::{ffi::OsStringExt as _, process::CommandExt as _},
     process::{Child, Command, ExitCode, Stdio},
@@ -20,6 +21,7 @@ use rustix::{
 
 use crate::order::{End, Order, Reply, SocketId};
 use accepting::Blocked;
+use mailbox::Mailbox;
 use sockets::Sockets;
 
 /// The argument that makes this binary a test program; the program's name, any bytes, may follow.
@@ -62,6 +64,7 @@ fn answer(reply: &Reply) -> anyhow::Result<()> {
 struct Program {
     sockets: Sockets,
     blocked: Blocked,
+    mailbox: Mailbox,
     heirs: Vec<Child>,
 }
 
@@ -69,16 +72,18 @@ impl Program {
     fn obey(&mut self, order: Order) -> anyhow::Result<Reply> {
         let sockets = &mut self.sockets;
         let ends = match order {
-            Order::Bind { address } => vec![sockets.bind(address)?],
+            Order::Bind { address, kind } => vec![sockets.bind(address, kind)?],
             Order::Listen { socket, backlog } => {
                 rustix::net::listen(sockets.get(socket)?, backlog)?;
                 Vec::new()
             }
             Order::Accept { listener, count } => accepting::accept(sockets, listener, count)?,
+            Order::AcceptUntilFull { listener } => accepting::until_full(sockets, listener)?,
             Order::Connect { to, from, count } => connecting::connect(sockets, to, from, count)?,
             Order::ConnectInThread { name, to, count } => {
                 connecting::in_thread(sockets, &CString::new(name)?, to, count)?
             }
+            Order::ConnectFast { to } => vec![connecting::fast(sockets, to)?],
             Order::Attempt { to, nonblocking } => vec![connecting::attempt(sockets, to, nonblocking)?],
             Order::Retry { socket, to } => vec![connecting::retry(sockets, socket, to)?],
             Order::Disconnect { socket } => {
@@ -88,7 +93,12 @@ impl Program {
             Order::ShutDown { sockets: ids } => sockets.shut_down(&ids)?,
             Order::Reset { sockets: ids } => sockets.reset(&ids)?,
             Order::Close { sockets: ids } => sockets.close(&ids)?,
-            Order::ChurnConnect { to, each, threads } => connecting::churn(&to, each, threads)?,
+            Order::ChurnConnect {
+                to,
+                from,
+                each,
+                threads,
+            } => connecting::churn(&to, from, each, threads)?,
             Order::ChurnAccept {
                 listener,
                 each,
@@ -103,12 +113,20 @@ impl Program {
                 Vec::new()
             }
             Order::Unblocked => self.blocked.finish(sockets)?,
-            Order::Bequeath { sockets: ids } => {
-                self.heirs.push(heir(sockets, &ids)?);
-                sockets.close(&ids)?
+            Order::Share { sockets: ids } => {
+                let heir = heir(sockets, &ids)?;
+                let pid = heir.id();
+                self.heirs.push(heir);
+                return Ok(Reply::Started(pid));
             }
             Order::Bury => bury(&mut self.heirs)?,
+            Order::OpenMailbox => self.mailbox.open()?,
+            Order::Send { to, sockets: ids } => mailbox::send(sockets, to, &ids)?,
+            Order::Receive { count } => self.mailbox.receive(sockets, count)?,
+            Order::LimitDescriptors { limit } => sockets::limit(limit)?,
             Order::Isolate => isolate()?,
+            Order::IsolateChildren => isolate_children()?,
+            Order::Run { command } => run_command(&command)?,
             Order::Exec => return Err(exec()),
         };
         Ok(if ends.is_empty() {
@@ -147,8 +165,24 @@ fn bury(heirs: &mut Vec<Child>) -> anyhow::Result<Vec<End>> {
 fn isolate() -> anyhow::Result<Vec<End>> {
     // SAFETY: a network namespace invalidates neither memory nor descriptors.
     unsafe { unshare_unsafe(UnshareFlags::NEWNET) }?;
-    let status = Command::new("ip").args(["link", "set", "lo", "up"]).status()?;
-    anyhow::ensure!(status.success(), "loopback cannot be set up: {status}");
+    run_command(&["ip", "link", "set", "lo", "up"])
+}
+
+fn isolate_children() -> anyhow::Result<Vec<End>> {
+    // SAFETY: it concerns no thread or process that there is.
+    unsafe { unshare_unsafe(UnshareFlags::NEWPID) }?;
+    Ok(Vec::new())
+}
+
+/// Its output goes to stderr: stdout belongs to the answers.
+fn run_command(command: &[impl AsRef<OsStr>]) -> anyhow::Result<Vec<End>> {
+    let (program, arguments) = command.split_first().context("no command")?;
+    let status = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(io::stderr())
+        .status()?;
+    anyhow::ensure!(status.success(), "{status}");
     Ok(Vec::new())
 }
 

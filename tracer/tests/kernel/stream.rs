@@ -1,6 +1,8 @@
 //! The JSON stream as a reader of it sees it: written down here a second time, so that a field that changes its name
 //! or meaning is noticed.
 
+use std::net::IpAddr;
+
 use serde::Deserialize;
 
 /// One line.
@@ -16,7 +18,8 @@ pub struct Record {
 pub enum Body {
     Started(Started),
     Alert(Alert),
-    Stall {},
+    Stall(Stall),
+    Loss(Loss),
     Table(Table),
     Summary(Summary),
 }
@@ -41,6 +44,44 @@ pub struct Alert {
     pub closed_before: u64,
     pub span_seconds: f64,
     pub resolution: Option<String>,
+}
+
+/// A server that lets nobody in.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Stall {
+    pub id: String,
+    pub status: String,
+    pub process: Process,
+    pub at_limit: bool,
+    pub descriptors: Option<Descriptors>,
+    pub held: Vec<HeldGroup>,
+    pub local: String,
+    pub queued: u64,
+    pub queue_limit: u64,
+    pub peers: Vec<Sender>,
+}
+
+/// Connections that fill a descriptor table.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct HeldGroup {
+    pub direction: Direction,
+    pub peer: String,
+    pub service_port: u16,
+    pub open: u64,
+}
+
+/// Who waits in a queue.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Sender {
+    pub peer: String,
+    pub waiting: u64,
+}
+
+/// Facts that never reached the ledger.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Loss {
+    pub cause: String,
+    pub count: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -70,6 +111,10 @@ pub struct ProcessRow {
     pub process: Process,
     #[serde(flatten)]
     pub counts: Counts,
+    #[serde(flatten)]
+    pub phases: Phases,
+    pub open_age: Option<Ages>,
+    pub descriptors: Option<Descriptors>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -79,6 +124,12 @@ pub struct PeerRow {
     pub service_port: u16,
     #[serde(flatten)]
     pub counts: Counts,
+    #[serde(flatten)]
+    pub phases: Phases,
+    pub open_age: Option<Ages>,
+    pub ports: Option<Ports>,
+    #[serde(default)]
+    pub failures: Vec<Failures>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -89,6 +140,43 @@ pub struct Counts {
     pub older: u64,
     pub closed: u64,
     pub failed: u64,
+    /// Moved here from another holder.
+    #[serde(default)]
+    pub received: u64,
+    /// Moved from here to another holder.
+    #[serde(default)]
+    pub given: u64,
+}
+
+/// Where connections are: those that wait to be accepted, and those of the open ones that are not open at both ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Phases {
+    pub unaccepted: u64,
+    pub half_closed_remote: u64,
+    pub half_closed_local: u64,
+    pub dead_held: u64,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct Ages {
+    pub oldest: f64,
+    pub at_least: bool,
+}
+
+/// A descriptor table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct Descriptors {
+    pub used: u64,
+    pub sockets: u64,
+    pub limit: Option<u64>,
+}
+
+/// Ephemeral ports for one destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct Ports {
+    pub used: u64,
+    pub available: u64,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -116,15 +204,37 @@ pub struct Books {
     pub map_full: u64,
     pub unreadable: u64,
     pub program_misses: u64,
+    /// Hits of kprobes that the kernel skipped.
+    #[serde(default)]
+    pub probe_misses: u64,
     pub received: u64,
     pub decoded: u64,
     pub rejected: u64,
+    /// Thrown away on purpose.
+    #[serde(default)]
+    pub simulated: u64,
     pub untracked: u64,
     pub overflowed: u64,
     pub unobserved_ends: u64,
     pub unknown_closes: u64,
     pub orphans: u64,
     pub duplicates: u64,
+}
+
+impl Table {
+    /// The row of a process.
+    pub fn process(&self, process: impl Into<Process>) -> Option<&ProcessRow> {
+        let process = process.into();
+        self.processes.iter().find(|row| row.process == process)
+    }
+
+    /// The row of a peer.
+    pub fn peer(&self, direction: Direction, peer: impl Into<IpAddr>, port: u16) -> Option<&PeerRow> {
+        let peer = peer.into().to_string();
+        self.peers
+            .iter()
+            .find(|row| row.direction == direction && row.peer == peer && row.service_port == port)
+    }
 }
 
 impl Books {
@@ -134,10 +244,15 @@ impl Books {
         anyhow::ensure!(
             self.seen == self.submitted + losses
                 && self.submitted == self.received
-                && self.received == self.decoded + self.rejected,
+                && self.received == self.decoded + self.rejected + self.simulated,
             "the books do not balance: {self:?}"
         );
         Ok(())
+    }
+
+    /// Runs of programs that the kernel skipped, on the whole machine.
+    pub fn skipped(&self) -> u64 {
+        self.program_misses + self.probe_misses
     }
 
     /// Everything that may have kept a fact from the ledger.
@@ -145,16 +260,17 @@ impl Books {
         self.ring_full
             + self.map_full
             + self.unreadable
-            + self.program_misses
+            + self.skipped()
             + self.rejected
             + self.untracked
+            + self.simulated
     }
 
     /// The books of a run in which nothing went wrong. Program runs that the kernel skipped are not looked at: they
     /// are counted for the whole machine, and one that mattered shows in the ledger.
     pub fn are_clean(&self) -> anyhow::Result<()> {
         self.balance()?;
-        let clean = self.lost() == self.program_misses
+        let clean = self.lost() == self.skipped()
             && self.overflowed == 0
             && self.unobserved_ends == 0
             && self.orphans == 0

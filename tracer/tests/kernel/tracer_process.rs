@@ -13,7 +13,8 @@ use crate::{
     context::Context,
     ledger::Ledger,
     lines::{Lines, Next, PATIENCE, poll},
-    stream::{Alert, Body, Record, Summary, Table},
+    said::{Heard, Last},
+    stream::{Alert, Body, Record, Stall, Table},
 };
 
 /// A running tracer that prints JSON; killed when dropped.
@@ -21,13 +22,7 @@ pub struct Tracer {
     child: Child,
     stdout: Lines,
     stderr: Lines,
-}
-
-/// What a tracer said last.
-pub struct Last {
-    pub ledger: Ledger,
-    pub summary: Summary,
-    pub stderr: Vec<String>,
+    heard: Heard,
 }
 
 /// How to start a tracer; nothing is added to what the test wants.
@@ -85,6 +80,7 @@ impl Tracer {
             child,
             stdout,
             stderr,
+            heard: Heard::default(),
         })
     }
 
@@ -115,7 +111,11 @@ impl Tracer {
     /// The next line; `None` if stdout was closed.
     pub fn record(&mut self, deadline: Instant) -> anyhow::Result<Option<Record>> {
         match self.stdout.next(deadline) {
-            Next::Line(line) => Ok(Some(parse(&line)?)),
+            Next::Line(line) => {
+                let record = parse(&line)?;
+                self.heard.note(&record.body);
+                Ok(Some(record))
+            }
             Next::End => Ok(None),
             Next::Nothing => bail!("the tracer prints nothing"),
         }
@@ -146,27 +146,64 @@ impl Tracer {
         Ok(())
     }
 
-    /// The next table.
-    pub fn next_ledger(&mut self, deadline: Instant) -> anyhow::Result<Ledger> {
+    /// Waits for a table with which `check` finds nothing wrong.
+    pub fn expect_table(
+        &mut self,
+        what: &str,
+        mut check: impl FnMut(&Table) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let deadline = Instant::now() + PATIENCE;
         loop {
-            if let Some(Record {
-                body: Body::Table(table),
-                ..
-            }) = self.record(deadline)?
-            {
-                return Ledger::of(&table);
+            let table = self.next_table(deadline + PATIENCE)?;
+            match check(&table) {
+                Ok(()) => return Ok(()),
+                Err(error) if Instant::now() >= deadline => {
+                    return Err(error.context(format!("{what}: the tracer says {table:#?}")));
+                }
+                Err(_) => {}
             }
         }
     }
 
+    /// The next table, as counts.
+    pub fn next_ledger(&mut self, deadline: Instant) -> anyhow::Result<Ledger> {
+        Ledger::of(&self.next_table(deadline)?)
+    }
+
+    /// The next table.
+    pub fn next_table(&mut self, deadline: Instant) -> anyhow::Result<Table> {
+        self.next(deadline, |body| match body {
+            Body::Table(table) => Some(table),
+            _ => None,
+        })
+    }
+
     /// Waits for the next alert.
     pub fn next_alert(&mut self) -> anyhow::Result<Alert> {
-        let deadline = Instant::now() + PATIENCE;
+        let alert = |body| match body {
+            Body::Alert(alert) => Some(alert),
+            _ => None,
+        };
+        self.next(Instant::now() + PATIENCE, alert).context("no alert")
+    }
+
+    /// Waits for the next word on a stalled server.
+    pub fn next_stall(&mut self) -> anyhow::Result<Stall> {
+        let stall = |body| match body {
+            Body::Stall(stall) => Some(stall),
+            _ => None,
+        };
+        self.next(Instant::now() + PATIENCE, stall).context("no stall")
+    }
+
+    fn next<T>(&mut self, deadline: Instant, wanted: impl Fn(Body) -> Option<T>) -> anyhow::Result<T> {
         loop {
-            ensure!(Instant::now() < deadline, "no alert");
-            let record = self.record(deadline)?.context("the tracer has ended")?;
-            if let Body::Alert(alert) = record.body {
-                return Ok(alert);
+            ensure!(Instant::now() < deadline, "nothing of the kind in time");
+            // Whatever the time, what comes next.
+            let record = self.record(deadline + PATIENCE)?;
+            let record = record.context("the tracer has ended")?;
+            if let Some(found) = wanted(record.body) {
+                return Ok(found);
             }
         }
     }
@@ -191,7 +228,7 @@ impl Tracer {
             match self.record(deadline)?.map(|record| record.body) {
                 Some(Body::Summary(summary)) => break summary,
                 Some(Body::Table(last)) => table = Some(last),
-                Some(Body::Alert(_)) => {}
+                Some(Body::Alert(_) | Body::Stall(_) | Body::Loss(_)) => {}
                 other => bail!("no summary but {other:?}"),
             }
         };
@@ -205,6 +242,7 @@ impl Tracer {
         Ok(Last {
             ledger: Ledger::of(&table)?,
             summary,
+            heard: std::mem::take(&mut self.heard),
             stderr,
         })
     }
@@ -230,22 +268,6 @@ impl Tracer {
     pub fn output(&self) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
         let deadline = Instant::now() + PATIENCE;
         (self.stdout.rest(deadline), self.stderr.rest(deadline))
-    }
-}
-
-impl Last {
-    /// The last table must say exactly this, and nothing may have gone wrong.
-    pub fn expect(&self, what: &str, truth: &Ledger) -> anyhow::Result<()> {
-        self.summary.books.are_clean()?;
-        let ledger = &self.ledger;
-        ensure!(
-            ledger == truth,
-            "{what}: the tracer says\n{ledger}but the truth is\n{truth}"
-        );
-        // Skipped program runs are told there; everything else is a complaint that a test must ask for.
-        let complaint = !self.stderr.is_empty() && self.summary.books.program_misses == 0;
-        ensure!(!complaint, "it complained: {:?}", self.stderr);
-        Ok(())
     }
 }
 

@@ -17,6 +17,68 @@ pub struct Held {
     pub outbound: u64,
 }
 
+/// Has the kernel destroy the established connections of a service port (`SOCK_DESTROY`, `ss -K`); the listener stays.
+/// Says whether it could: `ss` is silent about a kernel that cannot.
+pub fn destroy(port: u16) -> anyhow::Result<bool> {
+    let before = held(port)?;
+    let port_of = |side: &str| format!("{side} = :{port}");
+    let output = Command::new("ss")
+        .args(["-K", "-tn", "state", "established"])
+        .args(["(", &port_of("sport"), "or", &port_of("dport"), ")"])
+        .output();
+    // No program of that name: nothing was destroyed.
+    ensure!(output.is_err() || before != Held::default(), "nothing to destroy");
+    Ok(held(port)? == Held::default())
+}
+
+/// A counter of the network namespace of a process (`TcpExt` of `/proc/PID/net/netstat`).
+pub fn netstat(pid: u32, name: &str) -> anyhow::Result<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/net/netstat"))?;
+    let mut rows = text.lines().filter(|line| line.starts_with("TcpExt:"));
+    let (names, values) = (
+        rows.next().context("no names")?,
+        rows.next().context("no values")?,
+    );
+    let found = names
+        .split(' ')
+        .zip(values.split(' '))
+        .find(|(found, _)| *found == name);
+    let (_, value) = found.with_context(|| format!("no counter {name}"))?;
+    Ok(value.parse()?)
+}
+
+/// The id of a process in its own PID namespace.
+pub fn namespaced_pid(pid: u32) -> anyhow::Result<u32> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
+    let innermost = line.and_then(|line| line.split_ascii_whitespace().next_back());
+    Ok(innermost.context("no NSpid")?.parse()?)
+}
+
+/// Descriptors of a process that are in use.
+pub fn descriptors(pid: u32) -> anyhow::Result<u64> {
+    Ok(fs::read_dir(format!("/proc/{pid}/fd"))?.count() as u64)
+}
+
+/// How many ephemeral ports there are.
+pub fn ephemeral_ports() -> anyhow::Result<u64> {
+    let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range")?;
+    let mut ends = range.split_ascii_whitespace().map(str::parse::<u64>);
+    let (first, last) = (
+        ends.next().context("no first port")??,
+        ends.next().context("no last port")??,
+    );
+    Ok(last - first + 1)
+}
+
+/// Memory of a process that is in use, in bytes.
+pub fn resident(pid: u32) -> anyhow::Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let size = line.context("no VmRSS")?.trim().trim_end_matches(" kB");
+    Ok(size.parse::<u64>()? * 1024)
+}
+
 /// States in which a process holds a connection. (A connection that was shut down or reset and is still held is in
 /// none of them; the scenarios that have such do not ask.)
 const HELD: [&str; 4] = ["ESTAB", "CLOSE-WAIT", "01", "08"];

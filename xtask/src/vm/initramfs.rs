@@ -1,5 +1,5 @@
-//! What the guest consists of: busybox, the first process, kernel modules, `ss` as a witness, and the files a
-//! test asks for, each program with the shared libraries it needs.
+//! What the guest consists of: busybox, the first process, kernel modules, `ss` as a witness, `ip` to join network
+//! namespaces, and the files a test asks for, each program with the shared libraries it needs.
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
@@ -14,8 +14,9 @@ use super::cpio::Archive;
 use super::kernel::Kernel;
 use crate::{apt, process};
 
-/// Modules that every guest loads where the kernel has not built them in: without them `ss` sees nothing.
-const MODULES: [&str; 2] = ["inet_diag", "tcp_diag"];
+/// Modules that every guest loads where the kernel has not built them in: without the first two `ss` sees nothing, and
+/// the third is the cable between two network namespaces.
+const MODULES: [&str; 3] = ["inet_diag", "tcp_diag", "veth"];
 
 /// Mount points and places that programs expect.
 const DIRECTORIES: [&str; 8] = ["/bin", "/dev", "/proc", "/sys", "/tmp", "/run", "/root", "/sbin"];
@@ -69,7 +70,7 @@ fn fill<W: Write>(archive: &mut Archive<W>, vm: &Vm, kernel: &Kernel, marker: &s
     if let Some(program) = command.first_mut() {
         *program = add_command(archive, program, vm)?;
     }
-    add_ss(archive)?;
+    add_iproute(archive)?;
     archive.file("/vm/command", 0o755, script(&vm.env, &command).as_bytes())?;
     Ok(())
 }
@@ -80,10 +81,15 @@ fn busybox() -> Result<PathBuf> {
     process::find_on_path("busybox").context("busybox is not on PATH: install it")
 }
 
-fn add_ss<W: Write>(archive: &mut Archive<W>) -> Result<()> {
-    apt::ensure_program("ss", "iproute2", "listing the guest's sockets")?;
-    let ss = process::find_on_path("ss").context("ss (iproute2) is not on PATH")?;
-    add_file(archive, &ss, "/usr/bin/ss")
+/// busybox has an `ip`, too, which knows no pairs of devices; this one comes first on the guest's PATH.
+fn add_iproute<W: Write>(archive: &mut Archive<W>) -> Result<()> {
+    for (program, guest) in [("ss", "/usr/bin/ss"), ("ip", "/usr/sbin/ip")] {
+        apt::ensure_program(program, "iproute2", "sockets and network namespaces of the guest")?;
+        let path =
+            process::find_on_path(program).with_context(|| format!("{program} (iproute2) is not on PATH"))?;
+        add_file(archive, &path, guest)?;
+    }
+    Ok(())
 }
 
 /// A command given as a path on the host is taken along; a bare name is looked up in the guest.

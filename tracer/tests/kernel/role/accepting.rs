@@ -8,6 +8,7 @@ use std::{
 };
 
 use rustix::{
+    io::Errno,
     net::{self, SocketFlags},
     thread::{Pid, gettid},
 };
@@ -31,6 +32,18 @@ pub fn accept(sockets: &mut Sockets, listener: SocketId, count: usize) -> anyhow
             sockets.keep(socket)
         })
         .collect()
+}
+
+/// As a server that leaks: it ends with `EMFILE`, and what waits keeps waiting.
+pub fn until_full(sockets: &mut Sockets, listener: SocketId) -> anyhow::Result<Vec<End>> {
+    let mut ends = Vec::new();
+    loop {
+        match net::accept(sockets.get(listener)?) {
+            Ok(socket) => ends.push(sockets.keep(socket)?),
+            Err(Errno::MFILE) => return Ok(ends),
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
 
 /// The two system calls in turn: the tracer hooks each for itself.

@@ -1,16 +1,24 @@
 //! Test programs that connect.
 
-use std::{ffi::CStr, net::SocketAddr, os::fd::OwnedFd, thread};
+use std::{
+    ffi::CStr,
+    net::{Ipv4Addr, SocketAddr},
+    os::fd::OwnedFd,
+    thread,
+};
 
 use anyhow::Context as _;
 use rustix::{
     io::Errno,
-    net::{self, SocketFlags},
+    net::{self, SendFlags, SocketFlags},
     thread::set_name,
 };
 
 use super::sockets::{self, Sockets};
 use crate::order::{End, SocketId};
+
+/// `include/linux/socket.h`.
+const MSG_FASTOPEN: SendFlags = SendFlags::from_bits_retain(0x2000_0000);
 
 pub fn connect(
     sockets: &mut Sockets,
@@ -45,6 +53,13 @@ pub fn in_thread(
     })
 }
 
+/// With `MSG_FASTOPEN`, `tcp_connect` runs within a sendmsg.
+pub fn fast(sockets: &mut Sockets, to: SocketAddr) -> anyhow::Result<End> {
+    let socket = sockets::new(to, SocketFlags::empty())?;
+    net::sendto(&socket, b"hello", MSG_FASTOPEN, &to)?;
+    sockets.keep(socket)
+}
+
 pub fn attempt(sockets: &mut Sockets, to: SocketAddr, nonblocking: bool) -> anyhow::Result<End> {
     let flags = if nonblocking {
         SocketFlags::NONBLOCK
@@ -68,20 +83,32 @@ fn errno_of(result: Result<(), Errno>) -> i32 {
     result.map_or_else(Errno::raw_os_error, |()| 0)
 }
 
-pub fn churn(to: &[SocketAddr], each: usize, threads: usize) -> anyhow::Result<Vec<End>> {
+pub fn churn(
+    to: &[SocketAddr],
+    from: Option<(Ipv4Addr, usize)>,
+    each: usize,
+    threads: usize,
+) -> anyhow::Result<Vec<End>> {
     let threads: Vec<_> = (0..threads)
-        .map(|_| {
+        .map(|thread| {
             let to = to.to_vec();
             thread::spawn(move || {
-                to.iter()
-                    .cycle()
-                    .take(each)
-                    .try_for_each(|to| connected(*to, None).map(drop))
+                let turns = thread * each..(thread + 1) * each;
+                to.iter().cycle().zip(turns).try_for_each(|(to, turn)| {
+                    let from = from.map(|(first, many)| nth(first, turn % many)).transpose()?;
+                    connected(*to, from).map(drop)
+                })
             })
         })
         .collect();
     threads.into_iter().try_for_each(|thread| joined(thread.join()))?;
     Ok(Vec::new())
+}
+
+/// The address so many after the first, and any port.
+fn nth(first: Ipv4Addr, turn: usize) -> anyhow::Result<SocketAddr> {
+    let address = Ipv4Addr::from_bits(first.to_bits() + u32::try_from(turn)?);
+    Ok(SocketAddr::new(address.into(), 0))
 }
 
 /// A thread's result; its panic has been printed.

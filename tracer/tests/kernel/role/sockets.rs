@@ -7,9 +7,12 @@ use std::{
 };
 
 use anyhow::Context as _;
-use rustix::net::{self, AddressFamily, Shutdown, SocketFlags, SocketType, sockopt};
+use rustix::{
+    net::{self, AddressFamily, Protocol, Shutdown, SocketFlags, SocketType, ipproto, sockopt},
+    process::{Resource, Rlimit, getrlimit, setrlimit},
+};
 
-use crate::order::{End, SocketId};
+use crate::order::{End, Kind, SocketId};
 
 /// All sockets ever made, by number; closed ones leave a gap.
 #[derive(Default)]
@@ -28,8 +31,10 @@ impl Sockets {
         Ok(end)
     }
 
-    pub fn bind(&mut self, address: SocketAddr) -> anyhow::Result<End> {
-        let socket = new(address, SocketFlags::empty())?;
+    pub fn bind(&mut self, address: SocketAddr, kind: Kind) -> anyhow::Result<End> {
+        let protocol = (kind == Kind::Multipath).then_some(ipproto::MPTCP);
+        let socket = with_protocol(address, SocketFlags::empty(), protocol)?;
+        sockopt::set_socket_reuseport(&socket, kind == Kind::Shared)?;
         net::bind(&socket, &address).with_context(|| format!("cannot bind {address}"))?;
         self.keep(socket)
     }
@@ -59,11 +64,15 @@ impl Sockets {
 
 /// A socket for addresses of that family, gone after an exec.
 pub fn new(to: SocketAddr, more: SocketFlags) -> anyhow::Result<OwnedFd> {
+    with_protocol(to, more, None)
+}
+
+fn with_protocol(to: SocketAddr, more: SocketFlags, protocol: Option<Protocol>) -> anyhow::Result<OwnedFd> {
     let family = match to {
         SocketAddr::V4(_) => AddressFamily::INET,
         SocketAddr::V6(_) => AddressFamily::INET6,
     };
-    let socket = net::socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC | more, None)?;
+    let socket = net::socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC | more, protocol)?;
     if to.is_ipv6() {
         // Whatever the machine's default: these speak IPv4 too.
         sockopt::set_ipv6_v6only(&socket, false)?;
@@ -84,4 +93,15 @@ pub fn end(id: SocketId, socket: impl AsFd) -> anyhow::Result<End> {
         peer,
         errno: 0,
     })
+}
+
+/// Allows this program no descriptor of that number or above; root may go beyond what it was given.
+pub fn limit(descriptors: u64) -> anyhow::Result<Vec<End>> {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    let limit = Rlimit {
+        current: Some(descriptors),
+        maximum: maximum.map(|maximum| maximum.max(descriptors)),
+    };
+    setrlimit(Resource::Nofile, limit)?;
+    Ok(Vec::new())
 }

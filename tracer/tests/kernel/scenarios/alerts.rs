@@ -6,6 +6,7 @@ use anyhow::ensure;
 
 use crate::{
     context::Context,
+    ledger::{Ledger, counts},
     puppet::{Puppet, at, loopback, other_end},
     stream::{
         Alert,
@@ -72,6 +73,46 @@ pub fn leak_alert(context: &Context) -> anyhow::Result<()> {
         "{summary:?}"
     );
     Ok(())
+}
+
+/// A leaker that is restarted closes everything at once: nothing overflows, and each finding is resolved once.
+pub fn close_flood(context: &Context) -> anyhow::Result<()> {
+    const STEPS: usize = 4;
+    let each = if Context::is_emulated() { 200 } else { 2_000 };
+    let mut server = Puppet::start("tt-server")?;
+    let mut leaker = Puppet::start("tt-leaker")?;
+    for puppet in [&mut server, &mut leaker] {
+        puppet.limit_descriptors(10_000)?;
+    }
+    let listener = server.listen(loopback(1))?;
+    let rule = ["--min-opened", "10", "--min-span", "500ms"];
+    let mut tracer = Tracer::start_with(context, &[listener.port()], rule)?;
+    for _ in 0..STEPS {
+        leaker.connect(listener.address, each)?;
+        server.accept(listener, each)?;
+        // The pace of the leak, not a wait for anything.
+        sleep(Duration::from_millis(200));
+    }
+    let opened = two(&mut tracer, "opened")?;
+    leaker.kill()?;
+    server.kill()?;
+    let resolved = two(&mut tracer, "resolved")?;
+    let ids = |alerts: &BTreeMap<Direction, Alert>| -> Vec<String> {
+        alerts.values().map(|alert| alert.id.clone()).collect()
+    };
+    ensure!(ids(&opened) == ids(&resolved), "{opened:?} and {resolved:?}");
+    let all = counts(STEPS * each, STEPS * each);
+    let truth = Ledger::default()
+        .both(&leaker, Outbound, loopback(1), listener.port(), all)
+        .both(&server, Inbound, loopback(1), listener.port(), all);
+    let last = tracer.stop()?;
+    let told = last
+        .heard
+        .alerts
+        .iter()
+        .filter(|alert| alert.status == "resolved");
+    ensure!(told.count() == 2, "{:?}", last.heard.alerts);
+    last.expect("at the end", &truth)
 }
 
 /// Two alerts of this status, one of each direction. Updates in between are fine.

@@ -9,8 +9,9 @@ use crate::{
     ledger::{Ledger, counts},
     order::Order,
     puppet::{Puppet, loopback},
+    said::Last,
     stream::Direction::{Inbound, Outbound},
-    tracer_process::{Last, Tracer},
+    tracer_process::Tracer,
 };
 
 /// Addresses of the server that the client goes round.
@@ -32,6 +33,7 @@ pub fn churn(context: &Context) -> anyhow::Result<()> {
     })?;
     client.send(&Order::ChurnConnect {
         to: (1..=ADDRESSES).map(|host| listener.at(loopback(host))).collect(),
+        from: None,
         each,
         threads: THREADS,
     })?;
@@ -53,7 +55,7 @@ pub fn churn(context: &Context) -> anyhow::Result<()> {
     let last = tracer.stop()?;
     let books = last.summary.books;
     eprintln!("churn of {count} connections: {}; {books:?}", last.summary.total);
-    if books.lost() > books.program_misses {
+    if books.lost() > books.skipped() {
         return within_the_losses(&last, &truth);
     }
     // The kernel skips a run when an interrupt brings it about on top of another: a change of state, never an
@@ -65,7 +67,7 @@ pub fn churn(context: &Context) -> anyhow::Result<()> {
         *ledger == truth,
         "the tracer says\n{ledger}but the truth is\n{truth}"
     );
-    ensure!(books.unobserved_ends <= books.program_misses, "{books:?}");
+    ensure!(books.unobserved_ends <= books.skipped(), "{books:?}");
     ensure!(
         books.orphans == 0 && books.duplicates == 0 && books.overflowed == 0,
         "{books:?}"

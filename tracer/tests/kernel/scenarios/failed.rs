@@ -6,13 +6,14 @@ use rustix::io::Errno;
 use crate::{
     context::Context,
     ledger::{Ledger, counts, failed},
-    puppet::{Puppet, loopback},
+    puppet::{Puppet, at, loopback},
+    said::Last,
     stream::{
         Counts,
         Direction::{Inbound, Outbound},
         Failures,
     },
-    tracer_process::{Last, Tracer},
+    tracer_process::Tracer,
 };
 
 const REFUSED: i32 = Errno::CONNREFUSED.raw_os_error();
@@ -103,4 +104,32 @@ fn failures(last: &Last, errno: i32, count: u64) -> anyhow::Result<()> {
     let told = &last.summary.failures;
     ensure!(*told == [Failures { errno, count }], "the failures are {told:?}");
     Ok(())
+}
+
+/// Each peer with its own errno.
+pub fn failures_by_peer(context: &Context) -> anyhow::Result<()> {
+    let mut server = Puppet::start("tt-server")?;
+    let mut client = Puppet::start("tt-client")?;
+    let closed = server.bind(loopback(1))?;
+    let full = server.bind_at(at(2, closed.port()).into())?;
+    server.listen_at(full, 0)?;
+    let mut tracer = Tracer::start(context, &[closed.port()])?;
+    // The kernel lets in one more than asked for, and drops the rest.
+    let mut given_up = client.connect(full.address, 1)?;
+    for _ in 0..3 {
+        client.attempt(closed.address)?;
+        given_up.push(client.attempt_nonblocking(full.address)?);
+    }
+    client.close(&given_up)?;
+    let errno = u16::try_from(REFUSED)?;
+    tracer.expect_table("failed", |table| {
+        for (host, errno) in [(1, errno), (2, 0)] {
+            let row = table.peer(Outbound, loopback(host), closed.port());
+            let told = row.map(|row| &row.failures);
+            let expected = vec![Failures { errno, count: 3 }];
+            ensure!(told == Some(&expected), "peer {host}: {told:?}");
+        }
+        Ok(())
+    })?;
+    tracer.stop()?.summary.books.are_clean()
 }

@@ -2,80 +2,18 @@
 
 use anyhow::ensure;
 
-use crate::{
-    context::Context,
-    ledger::{Ledger, counts},
-    puppet::{Listener, Puppet, loopback, other_end},
-    stream::Direction::{Inbound, Outbound},
-    tracer_process::Tracer,
-    witness::{self, Held},
-};
-
-/// A client, a server, and a tracer that watches them.
-struct Scene {
-    server: Puppet,
-    client: Puppet,
-    listener: Listener,
-    tracer: Tracer,
-}
-
-impl Scene {
-    fn set(context: &Context) -> anyhow::Result<Self> {
-        let mut server = Puppet::start("tt-server")?;
-        let client = Puppet::start("tt-client")?;
-        let listener = server.listen(loopback(1))?;
-        let tracer = Tracer::start(context, &[listener.port()])?;
-        Ok(Self {
-            server,
-            client,
-            listener,
-            tracer,
-        })
-    }
-
-    /// So many opened and closed by the client, and by the server.
-    fn truth(&self, client: (usize, usize), server: (usize, usize)) -> Ledger {
-        let port = self.listener.port();
-        Ledger::default()
-            .both(
-                &self.client,
-                Outbound,
-                loopback(1),
-                port,
-                counts(client.0, client.1),
-            )
-            .both(
-                &self.server,
-                Inbound,
-                loopback(1),
-                port,
-                counts(server.0, server.1),
-            )
-    }
-
-    fn kernel_lists(&self, inbound: u64, outbound: u64) -> anyhow::Result<()> {
-        let held = witness::held(self.listener.port())?;
-        ensure!(held == Held { inbound, outbound }, "the kernel lists {held:?}");
-        Ok(())
-    }
-}
+use crate::{context::Context, scene::Scene};
 
 pub fn reset_held(context: &Context) -> anyhow::Result<()> {
     let mut scene = Scene::set(context)?;
-    let connected = scene.client.connect(scene.listener.address, 6)?;
-    let accepted = scene.server.accept(scene.listener, 6)?;
-    let others = connected
-        .iter()
-        .map(|end| other_end(end, &accepted).cloned())
-        .collect::<anyhow::Result<Vec<_>>>()?;
+    let (connected, others) = scene.connect(6)?;
 
     scene.client.reset(&connected[0..2])?;
     scene.server.reset(&others[2..5])?;
     // The kernel has forgotten what was reset, on both sides.
     scene.kernel_lists(1, 1)?;
     // One more, so that what is waited for comes after the resets.
-    let marker = scene.client.connect(scene.listener.address, 1)?;
-    let marked = scene.server.accept(scene.listener, 1)?;
+    let (marker, marked) = scene.connect(1)?;
     let truth = scene.truth((7, 2), (7, 3));
     scene.tracer.expect("the reset ones are held", &truth)?;
 
@@ -107,20 +45,14 @@ pub fn reset_before_accept(context: &Context) -> anyhow::Result<()> {
 
 pub fn shutdown_is_not_close(context: &Context) -> anyhow::Result<()> {
     let mut scene = Scene::set(context)?;
-    let connected = scene.client.connect(scene.listener.address, 4)?;
-    let accepted = scene.server.accept(scene.listener, 4)?;
-    let others = connected
-        .iter()
-        .map(|end| other_end(end, &accepted).cloned())
-        .collect::<anyhow::Result<Vec<_>>>()?;
+    let (connected, others) = scene.connect(4)?;
 
     // One shut down by the client, one by the server, one by both in each order.
     scene.client.shut_down(&connected[0..1])?;
     scene.server.shut_down(&others[1..3])?;
     scene.client.shut_down(&connected[2..4])?;
     scene.server.shut_down(&others[3..4])?;
-    let marker = scene.client.connect(scene.listener.address, 1)?;
-    let marked = scene.server.accept(scene.listener, 1)?;
+    let (marker, marked) = scene.connect(1)?;
     let truth = scene.truth((5, 0), (5, 0));
     scene.tracer.expect("all are held", &truth)?;
 
@@ -158,8 +90,7 @@ pub fn reconnect(context: &Context) -> anyhow::Result<()> {
 /// A connection that another program has inherited is open until that one lets go too.
 pub fn inherited(context: &Context) -> anyhow::Result<()> {
     let mut scene = Scene::set(context)?;
-    let connected = scene.client.connect(scene.listener.address, 4)?;
-    let accepted = scene.server.accept(scene.listener, 4)?;
+    let (connected, accepted) = scene.connect(4)?;
     scene.client.bequeath(&connected[0..2])?;
     scene.client.close(&connected[2..3])?;
     let truth = scene.truth((4, 1), (4, 0));

@@ -6,8 +6,9 @@ use crate::{
     context::Context,
     ledger::{Ledger, counts},
     puppet::{Puppet, loopback},
+    said::Last,
     stream::Direction::{Inbound, Outbound},
-    tracer_process::{Last, Tracer, command},
+    tracer_process::{Tracer, command},
 };
 
 /// They arrive on stderr when asked for, stdout stays data, and nobody hears of them otherwise.

@@ -2,15 +2,16 @@
 
 use std::{thread::sleep, time::Duration};
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use rustix::process::Signal;
 
 use crate::{
     context::Context,
-    ledger::{Ledger, counts},
+    ledger::{Ledger, counts, older},
     puppet::{Puppet, loopback},
     stream::Direction::{Inbound, Outbound},
     tracer_process::{Tracer, command},
+    witness,
 };
 
 /// A connection belongs to the process, whatever the thread is called.
@@ -50,6 +51,36 @@ pub fn exec(context: &Context) -> anyhow::Result<()> {
         .both(&client, Outbound, loopback(1), listener.port(), counts(5, 3))
         .both(&server, Inbound, loopback(1), listener.port(), counts(5, 0));
     tracer.stop()?.expect("after the exec", &after)
+}
+
+/// A process in a PID namespace of its own goes by the id that the host knows.
+pub fn pid_namespace(context: &Context) -> anyhow::Result<()> {
+    let mut server = Puppet::start("tt-server")?;
+    let mut client = Puppet::start("tt-client")?;
+    let listener = server.listen(loopback(1))?;
+    let ends = client.connect(listener.address, 3)?;
+    server.accept(listener, 3)?;
+    client.isolate_children()?;
+    let contained = client.bequeath(&ends)?;
+    let pid = contained.pid.context("no pid")?;
+    let inside = witness::namespaced_pid(pid)?;
+    ensure!(inside == 1, "process {pid} is {inside} in its namespace");
+    let mut tracer = Tracer::start(context, &[listener.port()])?;
+    let truth = |closed| {
+        Ledger::default()
+            .both(
+                contained.clone(),
+                Outbound,
+                loopback(1),
+                listener.port(),
+                older(3, closed),
+            )
+            .both(&server, Inbound, loopback(1), listener.port(), older(3, 0))
+    };
+    let (held, closed) = (truth(0), truth(3));
+    tracer.expect("held", &held)?;
+    client.bury()?;
+    tracer.stop()?.expect("at the end", &closed)
 }
 
 /// A name made to break terminals, line-based readers and JSON.

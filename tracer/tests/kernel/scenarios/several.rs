@@ -1,13 +1,16 @@
 //! More than one tracer, and one that is killed.
 
+use std::time::Instant;
+
 use anyhow::ensure;
 use rustix::process::Signal;
 
 use crate::{
     context::Context,
-    ledger::{Ledger, counts},
-    lines::poll,
+    ledger::{Ledger, counts, older},
+    lines::{PATIENCE, poll},
     puppet::{Puppet, loopback},
+    scene::Scene,
     stream::Direction::{Inbound, Outbound},
     tracer_process::Tracer,
     witness::BpfObjects,
@@ -74,4 +77,27 @@ pub fn killed(context: &Context) -> anyhow::Result<()> {
     poll("nothing of a killed tracer is left", || {
         Ok(objects.that_exist()?.is_empty().then_some(()))
     })
+}
+
+/// Killed in the middle and started again: the first table is complete.
+pub fn restarted(context: &Context) -> anyhow::Result<()> {
+    let mut scene = Scene::set(context)?;
+    let (connected, accepted) = scene.connect(20)?;
+    scene.client.close(&connected[..5])?;
+    let before = scene.truth((20, 5), (20, 0));
+    scene.tracer.expect("the first tracer", &before)?;
+    scene.tracer.signal(Signal::KILL)?;
+    scene.tracer.ended()?;
+    // Nobody sees these.
+    scene.server.close(&accepted[..8])?;
+    let (more, of_server) = scene.connect(3)?;
+
+    scene.tracer = Tracer::start(context, &[scene.listener.port()])?;
+    let found = scene.of_counts(older(18, 0), older(15, 0));
+    let first = scene.tracer.next_ledger(Instant::now() + PATIENCE)?;
+    ensure!(first == found, "the first table:\n{first}instead of\n{found}");
+    scene.client.close(&more)?;
+    scene.server.close(&of_server)?;
+    let closed = scene.of_counts(older(18, 3), older(15, 3));
+    scene.tracer.stop()?.expect("the second tracer", &closed)
 }
