@@ -12,7 +12,7 @@ use rustix::{
 };
 use thiserror::Error;
 
-use super::diag::{AF_INET, AF_INET6, Socket, request};
+use super::diag::{AF_INET, AF_INET6, Detail, Socket, request};
 
 /// The kernel fills at most 32 KiB at a time (`netlink_dump`, `net/netlink/af_netlink.c`).
 const ANSWER: usize = 64 * 1024;
@@ -53,11 +53,11 @@ impl Diag {
     ///
     /// # Errors
     /// When the kernel refuses, or says what is not understood.
-    pub fn dump(&self) -> Result<Vec<Socket>, DumpError> {
+    pub fn dump(&self, detail: Detail) -> Result<Vec<Socket>, DumpError> {
         let mut sockets = Vec::new();
         let mut answer = vec![0; ANSWER];
-        self.ask(AF_INET, &mut answer, &mut sockets)?;
-        match self.ask(AF_INET6, &mut answer, &mut sockets) {
+        self.ask(AF_INET, detail, &mut answer, &mut sockets)?;
+        match self.ask(AF_INET6, detail, &mut answer, &mut sockets) {
             // A kernel without IPv6 has no handler for it (`sock_diag_handlers`, `net/core/sock_diag.c`).
             Err(DumpError::Refused(Errno::NOENT)) => {}
             result => result?,
@@ -65,8 +65,14 @@ impl Diag {
         Ok(sockets)
     }
 
-    fn ask(&self, family: u8, answer: &mut [u8], sockets: &mut Vec<Socket>) -> Result<(), DumpError> {
-        send(&self.0, &request(family), SendFlags::empty())?;
+    fn ask(
+        &self,
+        family: u8,
+        detail: Detail,
+        answer: &mut [u8],
+        sockets: &mut Vec<Socket>,
+    ) -> Result<(), DumpError> {
+        send(&self.0, &request(family, detail), SendFlags::empty())?;
         loop {
             let (_, length) = match recv(&self.0, &mut *answer, RecvFlags::TRUNC) {
                 Err(Errno::INTR) => continue,
