@@ -99,20 +99,24 @@ pub fn read_messages(mut messages: &[u8], sockets: &mut Vec<Socket>) -> Result<b
         match message.payload {
             NetlinkPayload::InnerMessage(socket) => sockets.push(socket),
             NetlinkPayload::Done(done) if done.code == 0 => return Ok(true),
-            NetlinkPayload::Done(done) => {
-                return Err(Errno::from_raw_os_error(done.code.saturating_neg()).into());
-            }
-            NetlinkPayload::Error(error) => {
-                return Err(Errno::from_raw_os_error(error.raw_code().saturating_neg()).into());
-            }
+            NetlinkPayload::Done(done) => return Err(refused(done.code)),
+            NetlinkPayload::Error(error) => return Err(refused(error.raw_code())),
             NetlinkPayload::Noop => {}
             _ => return Err(DumpError::Nonsense("messages were lost".to_owned())),
         }
         let length = usize::try_from(message.header.length).unwrap_or(usize::MAX);
-        let aligned = length.next_multiple_of(usize::from(NLMSG_ALIGNTO));
-        messages = messages.get(aligned..).unwrap_or_default();
+        let aligned = length.checked_next_multiple_of(usize::from(NLMSG_ALIGNTO));
+        messages = aligned.and_then(|at| messages.get(at..)).unwrap_or_default();
     }
     Ok(false)
+}
+
+/// From a negated error number. (Making an [`Errno`] of anything else panics.)
+fn refused(code: i32) -> DumpError {
+    match code.checked_neg() {
+        Some(errno @ 1..=4095) => Errno::from_raw_os_error(errno).into(),
+        _ => DumpError::Nonsense(format!("error {code}")),
+    }
 }
 
 #[cfg(test)]
@@ -135,6 +139,13 @@ mod tests {
             matches!(refused, Err(DumpError::Refused(Errno::ACCESS))),
             "{refused:?}"
         );
+        for code in [1, 4096, -4096, i32::MIN] {
+            let nonsense = read_messages(&done(code), &mut Vec::new());
+            assert!(
+                matches!(nonsense, Err(DumpError::Nonsense(_))),
+                "{code}: {nonsense:?}"
+            );
+        }
         assert!(read_messages(&done(0), &mut Vec::new()).unwrap());
         assert!(!read_messages(&[], &mut Vec::new()).unwrap());
     }
