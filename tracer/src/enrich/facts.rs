@@ -20,7 +20,7 @@ const NAMES: usize = 8;
 /// Facts about processes, by process.
 ///
 /// Of each process `/proc` is read when it is first asked for, and again when it has a name that it never had before:
-/// so much changes with `execve`. A process that changes its name all the time is read [`NAMES`] times.
+/// so much changes with `execve`. A process that changes its name all the time is read eight times.
 pub struct Facts {
     entries: HashMap<ProcessId, Known>,
     limit: usize,

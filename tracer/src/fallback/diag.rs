@@ -59,8 +59,17 @@ pub struct Traffic {
     pub received: u64,
 }
 
+/// How much to ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// Which sockets there are.
+    Identity,
+    /// What TCP counted, too: for that the kernel locks each socket.
+    Traffic,
+}
+
 /// A request for all TCP sockets of a family that a process can hold or will get.
-pub fn request(family: u8) -> Vec<u8> {
+pub fn request(family: u8, detail: Detail) -> Vec<u8> {
     let socket_id = match family {
         AF_INET => SocketId::new_v4(),
         _ => SocketId::new_v6(),
@@ -68,7 +77,10 @@ pub fn request(family: u8) -> Vec<u8> {
     let request = InetRequest {
         family,
         protocol: IPPROTO_TCP,
-        extensions: ExtensionFlags::INFO,
+        extensions: match detail {
+            Detail::Identity => ExtensionFlags::empty(),
+            Detail::Traffic => ExtensionFlags::INFO,
+        },
         // Not CLOSE: those are in no table that is dumped. Not TIME_WAIT: nobody holds them, and there are many.
         states: StateFlags::all() - StateFlags::TIME_WAIT - StateFlags::CLOSE,
         socket_id,

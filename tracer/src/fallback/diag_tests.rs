@@ -7,7 +7,7 @@ use netlink_packet_core::{NetlinkDeserializable as _, NetlinkHeader};
 use proptest::prelude::*;
 use tracer_common::socket::tcp;
 
-use super::{AF_INET, AF_INET6, Socket, Traffic, request};
+use super::{AF_INET, AF_INET6, Detail, Socket, Traffic, request};
 
 fn decode(payload: &[u8]) -> Option<Socket> {
     Socket::deserialize(&NetlinkHeader::default(), payload).ok()
@@ -108,7 +108,7 @@ fn an_old_kernel_tells_less() {
 #[test]
 fn a_request_asks_for_what_can_be_held() {
     for family in [AF_INET, AF_INET6] {
-        let bytes = request(family);
+        let bytes = request(family, Detail::Traffic);
         assert_eq!(bytes.len(), 16 + 56);
         assert_eq!(&bytes[16..18], [family, 6], "family and protocol");
         let states = u32::from_ne_bytes(bytes[20..24].try_into().unwrap());
@@ -130,7 +130,10 @@ fn the_kernel_tells_of_our_own_sockets() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let client = TcpStream::connect(address).unwrap();
-    let sockets = super::super::netlink::Diag::open().unwrap().dump().unwrap();
+    let sockets = super::super::netlink::Diag::open()
+        .unwrap()
+        .dump(Detail::Traffic)
+        .unwrap();
     let at = |local, state| {
         let found: Vec<&Socket> = sockets
             .iter()

@@ -49,11 +49,16 @@ pub struct Joined {
     pub undecided: Vec<ConnectionId>,
 }
 
-/// Joins what was read, for a ledger that knows these connections. Of sockets that the ledger does not know, those that
-/// `confirmed` does not want are left out.
-pub fn join(tables: &Tables, mut known: Known, past: &mut Past, confirmed: impl Fn(u64) -> bool) -> Joined {
+/// Joins what was read, for a ledger that knows these connections. A socket that the ledger does not know is told if
+/// `confirmed` wants its cookie.
+pub fn join(
+    tables: &Tables,
+    mut known: Known,
+    past: &mut Past,
+    mut confirmed: impl FnMut(u64) -> bool,
+) -> Joined {
     let mut join = Join::new(tables, &known);
-    let mut told = HashSet::new();
+    let mut told = HashSet::with_capacity(join.holders.len());
     let mut memory = Memory::default();
     for dump in &tables.dumps {
         let mut queues = Queues::new(dump);
@@ -73,8 +78,11 @@ pub fn join(tables: &Tables, mut known: Known, past: &mut Past, confirmed: impl 
             };
             let id = past.memory.identify(&seen, &mut known);
             told.insert(id);
-            if !known.contains(id) && !confirmed(socket.cookie) {
-                continue;
+            if !known.contains(id) {
+                let is_wanted = waiting || join.holders.contains_key(&socket.inode);
+                if !is_wanted || !confirmed(socket.cookie) {
+                    continue;
+                }
             }
             if waiting {
                 queues.add(dump, id, socket);
@@ -139,7 +147,8 @@ struct Holder<'a> {
 
 impl<'a> Join<'a> {
     fn new(tables: &'a Tables, known: &Known) -> Self {
-        let mut holders: HashMap<u64, Vec<Holder<'a>>> = HashMap::new();
+        let sockets = tables.tables.iter().map(|table| table.sockets.len()).sum();
+        let mut holders: HashMap<u64, Vec<Holder<'a>>> = HashMap::with_capacity(sockets);
         let mut joined = Joined::default();
         joined.snapshot.began = tables.began;
         for table in &tables.tables {

@@ -12,7 +12,7 @@ use rustix::{
 };
 use thiserror::Error;
 
-use super::diag::{AF_INET, AF_INET6, Socket, request};
+use super::diag::{AF_INET, AF_INET6, Detail, Socket, request};
 
 /// The kernel fills at most 32 KiB at a time (`netlink_dump`, `net/netlink/af_netlink.c`).
 const ANSWER: usize = 64 * 1024;
@@ -53,11 +53,11 @@ impl Diag {
     ///
     /// # Errors
     /// When the kernel refuses, or says what is not understood.
-    pub fn dump(&self) -> Result<Vec<Socket>, DumpError> {
+    pub fn dump(&self, detail: Detail) -> Result<Vec<Socket>, DumpError> {
         let mut sockets = Vec::new();
         let mut answer = vec![0; ANSWER];
-        self.ask(AF_INET, &mut answer, &mut sockets)?;
-        match self.ask(AF_INET6, &mut answer, &mut sockets) {
+        self.ask(AF_INET, detail, &mut answer, &mut sockets)?;
+        match self.ask(AF_INET6, detail, &mut answer, &mut sockets) {
             // A kernel without IPv6 has no handler for it (`sock_diag_handlers`, `net/core/sock_diag.c`).
             Err(DumpError::Refused(Errno::NOENT)) => {}
             result => result?,
@@ -65,8 +65,14 @@ impl Diag {
         Ok(sockets)
     }
 
-    fn ask(&self, family: u8, answer: &mut [u8], sockets: &mut Vec<Socket>) -> Result<(), DumpError> {
-        send(&self.0, &request(family), SendFlags::empty())?;
+    fn ask(
+        &self,
+        family: u8,
+        detail: Detail,
+        answer: &mut [u8],
+        sockets: &mut Vec<Socket>,
+    ) -> Result<(), DumpError> {
+        send(&self.0, &request(family, detail), SendFlags::empty())?;
         loop {
             let (_, length) = match recv(&self.0, &mut *answer, RecvFlags::TRUNC) {
                 Err(Errno::INTR) => continue,
@@ -93,20 +99,24 @@ pub fn read_messages(mut messages: &[u8], sockets: &mut Vec<Socket>) -> Result<b
         match message.payload {
             NetlinkPayload::InnerMessage(socket) => sockets.push(socket),
             NetlinkPayload::Done(done) if done.code == 0 => return Ok(true),
-            NetlinkPayload::Done(done) => {
-                return Err(Errno::from_raw_os_error(done.code.saturating_neg()).into());
-            }
-            NetlinkPayload::Error(error) => {
-                return Err(Errno::from_raw_os_error(error.raw_code().saturating_neg()).into());
-            }
+            NetlinkPayload::Done(done) => return Err(refused(done.code)),
+            NetlinkPayload::Error(error) => return Err(refused(error.raw_code())),
             NetlinkPayload::Noop => {}
             _ => return Err(DumpError::Nonsense("messages were lost".to_owned())),
         }
         let length = usize::try_from(message.header.length).unwrap_or(usize::MAX);
-        let aligned = length.next_multiple_of(usize::from(NLMSG_ALIGNTO));
-        messages = messages.get(aligned..).unwrap_or_default();
+        let aligned = length.checked_next_multiple_of(usize::from(NLMSG_ALIGNTO));
+        messages = aligned.and_then(|at| messages.get(at..)).unwrap_or_default();
     }
     Ok(false)
+}
+
+/// From a negated error number. (Making an [`Errno`] of anything else panics.)
+fn refused(code: i32) -> DumpError {
+    match code.checked_neg() {
+        Some(errno @ 1..=4095) => Errno::from_raw_os_error(errno).into(),
+        _ => DumpError::Nonsense(format!("error {code}")),
+    }
 }
 
 #[cfg(test)]
@@ -129,6 +139,13 @@ mod tests {
             matches!(refused, Err(DumpError::Refused(Errno::ACCESS))),
             "{refused:?}"
         );
+        for code in [1, 4096, -4096, i32::MIN] {
+            let nonsense = read_messages(&done(code), &mut Vec::new());
+            assert!(
+                matches!(nonsense, Err(DumpError::Nonsense(_))),
+                "{code}: {nonsense:?}"
+            );
+        }
         assert!(read_messages(&done(0), &mut Vec::new()).unwrap());
         assert!(!read_messages(&[], &mut Vec::new()).unwrap());
     }

@@ -6,6 +6,7 @@ use rustix::io::Errno;
 use thiserror::Error;
 
 use super::{
+    diag::Detail,
     identity::KnownConnection,
     join::{Joined, Past, join},
     namespaces::Namespaces,
@@ -68,8 +69,8 @@ impl Reader {
         began: Time,
         known: impl IntoIterator<Item = KnownConnection>,
     ) -> Result<Outcome, FallbackError> {
-        let gathered = self.gather(began)?;
-        Ok(self.join(gathered, known, |_| true))
+        let Gathered { tables, namespaces } = self.gather(began)?;
+        Ok(self.join(&tables, &namespaces, known, |_| true))
     }
 
     /// Reads the sockets and the descriptors.
@@ -79,7 +80,7 @@ impl Reader {
     pub fn gather(&mut self, began: Time) -> Result<Gathered, FallbackError> {
         let processes = processes().map_err(FallbackError::Proc)?;
         let mut namespaces = Namespaces::of(&processes).map_err(DumpError::Refused)?;
-        let (dumps, failed) = dump(&namespaces)?;
+        let (dumps, failed) = dump(&namespaces, Detail::Traffic)?;
         namespaces.missed += failed;
         let inodes: HashSet<u64> = dumps
             .iter()
@@ -111,25 +112,28 @@ impl Reader {
         gathered: Gathered,
         known: impl IntoIterator<Item = KnownConnection>,
     ) -> Result<Outcome, FallbackError> {
-        let (dumps, _) = dump(&gathered.namespaces)?;
-        let still: HashSet<u64> = dumps
-            .iter()
-            .flat_map(|dump| &dump.sockets)
-            .filter(|socket| socket.inode != 0 || is_waiting(socket))
-            .map(|socket| socket.cookie)
-            .collect();
-        Ok(self.join(gathered, known, |cookie| still.contains(&cookie)))
+        let Gathered { tables, namespaces } = gathered;
+        // Read when it is first needed: mostly the ledger knows all.
+        let mut still: Option<Result<HashSet<u64>, DumpError>> = None;
+        let outcome = self.join(&tables, &namespaces, known, |cookie| {
+            still
+                .get_or_insert_with(|| held_cookies(&namespaces))
+                .as_ref()
+                .is_ok_and(|still| still.contains(&cookie))
+        });
+        still.transpose()?;
+        Ok(outcome)
     }
 
     fn join(
         &mut self,
-        gathered: Gathered,
+        tables: &Tables,
+        namespaces: &Namespaces,
         known: impl IntoIterator<Item = KnownConnection>,
-        confirmed: impl Fn(u64) -> bool,
+        confirmed: impl FnMut(u64) -> bool,
     ) -> Outcome {
-        let Gathered { tables, namespaces } = gathered;
         let known = known.into_iter().collect();
-        let Joined { snapshot, undecided } = join(&tables, known, &mut self.past, confirmed);
+        let Joined { snapshot, undecided } = join(tables, known, &mut self.past, confirmed);
         Outcome {
             snapshot,
             undecided,
@@ -139,12 +143,23 @@ impl Reader {
     }
 }
 
+/// The cookies of the sockets that processes have or will get.
+fn held_cookies(namespaces: &Namespaces) -> Result<HashSet<u64>, DumpError> {
+    let (dumps, _) = dump(namespaces, Detail::Identity)?;
+    Ok(dumps
+        .iter()
+        .flat_map(|dump| &dump.sockets)
+        .filter(|socket| socket.inode != 0 || is_waiting(socket))
+        .map(|socket| socket.cookie)
+        .collect())
+}
+
 /// The sockets of all namespaces, and how many did not answer. The own one must.
-fn dump(namespaces: &Namespaces) -> Result<(Vec<Dump>, u64), DumpError> {
+fn dump(namespaces: &Namespaces, detail: Detail) -> Result<(Vec<Dump>, u64), DumpError> {
     let mut dumps = Vec::new();
     let mut failed = 0;
     for (index, (netns, diag)) in namespaces.diags.iter().enumerate() {
-        match diag.dump() {
+        match diag.dump(detail) {
             Ok(sockets) => dumps.push(Dump {
                 netns: *netns,
                 at: now(),
