@@ -220,6 +220,13 @@ fn without_privileges_a_list_says_what_it_cannot_see() {
     let degraded = last["degraded"].to_string();
     assert!(degraded.contains("dead connections"), "{degraded}");
     assert!(degraded.contains("(CAP_BPF, CAP_PERFMON)"), "{degraded}");
+    if rustix::process::geteuid().is_root() {
+        // This process, for one, which is of the same user and has capabilities.
+        assert!(
+            degraded.contains("processes may not be looked into"),
+            "{degraded}"
+        );
+    }
 }
 
 /// Type information that is missing or damaged, each with what the sentence must say beside the path.

@@ -100,12 +100,20 @@ impl Pass<'_> {
         let descriptors = directory.open_descriptors()?;
         let mut used: u32 = 0;
         let mut sockets = Vec::new();
+        let mut refused = Ok(());
         each_number(descriptors.as_fd(), |fd, name| {
             used = used.saturating_add(1);
-            if let Some(inode) = self.tcp_socket(descriptors.as_fd(), name) {
-                sockets.push(Descriptor { fd, inode });
+            match self.tcp_socket(descriptors.as_fd(), name) {
+                Ok(Some(inode)) => sockets.push(Descriptor { fd, inode }),
+                Ok(None) => {}
+                Err(error) => refused = Err(error),
             }
         })?;
+        if refused.is_err() {
+            // The links of a process that is gone refuse, too; its `stat` says that it is.
+            directory.stat()?;
+        }
+        refused?;
         if sockets.is_empty() {
             return Ok(None);
         }
@@ -122,24 +130,33 @@ impl Pass<'_> {
         }))
     }
 
-    /// The inode of a descriptor, if it is a TCP socket.
-    fn tcp_socket(&mut self, descriptors: BorrowedFd<'_>, name: &CStr) -> Option<u64> {
+    /// The inode of a descriptor, if it is a TCP socket. A process of the same user may be listed and not looked into,
+    /// if it has capabilities that this one has not: the list goes by its owner (`proc_fd_permission`, `fs/proc/fd.c`),
+    /// each link by `ptrace_may_access` (`proc_pid_readlink`, `fs/proc/base.c`).
+    fn tcp_socket(&mut self, descriptors: BorrowedFd<'_>, name: &CStr) -> Result<Option<u64>> {
         let mut buffer = [MaybeUninit::uninit(); 32];
-        let (target, _) = readlinkat_raw(descriptors, name, &mut buffer).ok()?;
-        let inode = link::inode(target, "socket")?;
+        let target = match readlinkat_raw(descriptors, name, &mut buffer) {
+            Ok((target, _)) => target,
+            Err(refused @ (Errno::ACCESS | Errno::PERM)) => return Err(refused),
+            // Gone meanwhile.
+            Err(_) => return Ok(None),
+        };
+        let Some(inode) = link::inode(target, "socket") else {
+            return Ok(None);
+        };
         if self.tcp.contains(&inode) {
-            return Some(inode);
+            return Ok(Some(inode));
         }
         if !self.foreign_before.contains(&inode) {
             match self.is_tcp(descriptors, name, inode) {
-                Ok(true) => return Some(inode),
+                Ok(true) => return Ok(Some(inode)),
                 Ok(false) => {}
                 // Gone meanwhile, or not to be told.
-                Err(_) => return None,
+                Err(_) => return Ok(None),
             }
         }
         self.foreign.insert(inode);
-        None
+        Ok(None)
     }
 
     /// Asks the socket for its protocol (`sockfs_xattr_get`, `net/socket.c`). The descriptor may be another file by
