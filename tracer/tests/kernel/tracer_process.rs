@@ -158,7 +158,7 @@ impl Tracer {
             match check(&table) {
                 Ok(()) => return Ok(()),
                 Err(error) if Instant::now() >= deadline => {
-                    return Err(error.context(format!("{what}: the tracer says {table:#?}")));
+                    return Err(error.context(format!("{what}: the tracer says {table:?}")));
                 }
                 Err(_) => {}
             }

@@ -8,31 +8,37 @@ use serde::Deserialize;
 use crate::{
     context::Context,
     order::End,
-    puppet::{Puppet, loopback},
-    stream::Direction::{self, Inbound, Outbound},
+    puppet::{Puppet, loopback, other_end},
+    stream::{
+        Direction::{self, Inbound, Outbound},
+        Process,
+    },
 };
 
 /// A line of `tracer list --all --output json`.
 #[derive(Clone, Debug, Deserialize)]
-struct Listed {
-    #[serde(rename = "type")]
-    kind: String,
-    holders: Vec<Holder>,
-    direction: Direction,
-    local: SocketAddr,
-    peer: SocketAddr,
-    phase: String,
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Listed {
+    Connection {
+        holders: Vec<Holder>,
+        direction: Direction,
+        local: SocketAddr,
+        peer: SocketAddr,
+        phase: String,
+    },
+    ListSummary {
+        connections: usize,
+    },
 }
 
 /// Who holds a connection; of one that waits, who holds the listener.
 #[derive(Clone, Debug, Deserialize)]
 struct Holder {
-    pid: u32,
-    comm: String,
+    process: Process,
 }
 
 /// A connection as it should be listed.
-type Line = (SocketAddr, SocketAddr, Direction, String, Vec<(u32, String)>);
+type Line = (SocketAddr, SocketAddr, Direction, String, Vec<Process>);
 
 /// Lines and how often each is there.
 type Lines = BTreeMap<Line, usize>;
@@ -51,7 +57,7 @@ pub fn listing(context: &Context) -> anyhow::Result<()> {
     let accepted = server.accept(listener, 5)?;
     let others = connected
         .iter()
-        .map(|end| crate::puppet::other_end(end, &accepted).cloned())
+        .map(|end| other_end(end, &accepted).cloned())
         .collect::<anyhow::Result<Vec<_>>>()?;
     // In this order: open, half closed, dead at the server, held twice at the client, and waiting.
     client.shut_down(&connected[1..2])?;
@@ -61,7 +67,6 @@ pub fn listing(context: &Context) -> anyhow::Result<()> {
     let far_connected = apart.connect(far.address, 1)?;
     let far_accepted = apart.accept(far, 1)?;
 
-    let of = |puppet: &Puppet| (puppet.pid(), puppet.comm());
     let mut truth = Lines::new();
     let mut add = |end: &End, direction, phase: &str, mut holders: Vec<_>| -> anyhow::Result<()> {
         let peer = end.peer.context("not connected")?;
@@ -71,7 +76,7 @@ pub fn listing(context: &Context) -> anyhow::Result<()> {
             .or_default() += 1;
         Ok(())
     };
-    let (ours, theirs) = (of(&client), of(&server));
+    let (ours, theirs) = (Process::from(&client), Process::from(&server));
     for place in [0, 4] {
         add(&connected[place], Outbound, "open", vec![ours.clone()])?;
         add(&others[place], Inbound, "open", vec![theirs.clone()])?;
@@ -79,8 +84,7 @@ pub fn listing(context: &Context) -> anyhow::Result<()> {
     add(&connected[1], Outbound, "half_closed_local", vec![ours.clone()])?;
     add(&others[1], Inbound, "half_closed_remote", vec![theirs.clone()])?;
     add(&others[2], Inbound, "dead_held", vec![theirs.clone()])?;
-    let child = (heir.pid.context("no pid")?, heir.comm);
-    add(&connected[3], Outbound, "open", vec![ours.clone(), child])?;
+    add(&connected[3], Outbound, "open", vec![ours.clone(), heir])?;
     add(&others[3], Inbound, "open", vec![theirs.clone()])?;
     add(&waiting[0], Outbound, "open", vec![ours])?;
     let queued = End {
@@ -89,8 +93,8 @@ pub fn listing(context: &Context) -> anyhow::Result<()> {
         ..waiting[0].clone()
     };
     add(&queued, Inbound, "unaccepted", vec![theirs])?;
-    add(&far_connected[0], Outbound, "open", vec![of(&apart)])?;
-    add(&far_accepted[0], Inbound, "open", vec![of(&apart)])?;
+    add(&far_connected[0], Outbound, "open", vec![(&apart).into()])?;
+    add(&far_accepted[0], Inbound, "open", vec![(&apart).into()])?;
 
     let listed = list(context, listener.port())?;
     ensure!(listed == truth, "listed are\n{listed:#?}\ninstead of\n{truth:#?}");
@@ -105,18 +109,24 @@ fn list(context: &Context, port: u16) -> anyhow::Result<Lines> {
     let stderr = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "{}: {stderr}", output.status);
     let mut lines = Lines::new();
+    let mut summed_up = None;
     for line in String::from_utf8(output.stdout)?.lines() {
-        let listed: Listed = serde_json::from_str(line).with_context(|| line.to_owned())?;
-        ensure!(listed.kind == "connection", "{line}");
-        let mut holders: Vec<_> = listed
-            .holders
-            .into_iter()
-            .map(|holder| (holder.pid, holder.comm))
-            .collect();
-        holders.sort_unstable();
-        *lines
-            .entry((listed.local, listed.peer, listed.direction, listed.phase, holders))
-            .or_default() += 1;
+        match serde_json::from_str(line).with_context(|| line.to_owned())? {
+            Listed::Connection {
+                holders,
+                direction,
+                local,
+                peer,
+                phase,
+            } => {
+                let mut holders: Vec<_> = holders.into_iter().map(|holder| holder.process).collect();
+                holders.sort_unstable();
+                *lines.entry((local, peer, direction, phase, holders)).or_default() += 1;
+            }
+            Listed::ListSummary { connections } => summed_up = Some(connections),
+        }
     }
+    let listed = lines.values().sum();
+    ensure!(summed_up == Some(listed), "{summed_up:?} instead of {listed}");
     Ok(lines)
 }

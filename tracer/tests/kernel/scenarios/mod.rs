@@ -79,6 +79,7 @@ pub const ALL: &[(&str, Scenario)] = &[
     ("innocent", lossy::innocent),
     ("stalled_at_limit", stalled::stalled_at_limit),
     ("stalled_idle", stalled::stalled_idle),
+    ("listing", listing::listing),
     ("kernel_log", logs::kernel_log),
     ("max_connections", limits::max_connections),
     ("ring_overflow", limits::ring_overflow),
@@ -94,6 +95,5 @@ pub const ALL: &[(&str, Scenario)] = &[
 pub const AWAITED: &[(&str, Scenario)] = &[
     ("little_lost", lossy::little_lost),
     ("much_lost", lossy::much_lost),
-    ("listing", listing::listing),
     ("multipath", unusual::multipath),
 ];
