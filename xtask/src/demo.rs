@@ -31,6 +31,8 @@ const CONTROLLER: &str = "127.0.0.1";
 const CLIENT: &str = "127.0.0.2";
 /// A leak of three connections a second must be found within this time.
 const FIND_WITHIN: Duration = Duration::from_secs(30);
+/// A server that is frozen must be found within this time.
+const STALL_WITHIN: Duration = Duration::from_secs(30);
 /// So long may it take until an alert resolves after the leak is gone.
 const RESOLVE_WITHIN: Duration = Duration::from_secs(20);
 
@@ -125,6 +127,25 @@ pub(crate) fn play(tracer: &Path, incident: &Path) -> Result<()> {
         server.has_said("Too many open files"),
         "the server ran out of descriptors",
     );
+    let begun = Instant::now();
+    while watch.stall_of(server.pid()).is_none() && begun.elapsed() < STALL_WITHIN {
+        watch.listen(Duration::from_millis(500))?;
+    }
+    let stall = watch.stall_of(server.pid()).cloned().unwrap_or_default();
+    checks.that(
+        stall["at_limit"] == true && stall["descriptors"]["limit"] == 64 && stall["queued"].as_u64() > Some(0),
+        &format!(
+            "the server is told to be stalled at its limit: {} of {} descriptors, {} unaccepted (after {:.0} s)",
+            stall["descriptors"]["used"],
+            stall["descriptors"]["limit"],
+            stall["queued"],
+            begun.elapsed().as_secs_f64()
+        ),
+    );
+    checks.that(
+        stall["held"][0]["peer"] == CONTROLLER && stall["held"][0]["direction"] == "inbound",
+        "the controller is named as the one who fills it",
+    );
 
     say("act 4: the controller is replaced by its fixed version");
     controller.end(Ending::Terminate)?;
@@ -142,13 +163,14 @@ pub(crate) fn play(tracer: &Path, incident: &Path) -> Result<()> {
         ]),
     )?;
     let begun = Instant::now();
-    while watch.resolved() < 2 && begun.elapsed() < RESOLVE_WITHIN {
+    while (watch.resolved() < 2 || !watch.all_accept()) && begun.elapsed() < RESOLVE_WITHIN {
         watch.listen(Duration::from_millis(500))?;
     }
     fixed.end(Ending::ByItself)?;
     one_shot(incident)?;
     watch.listen(Duration::from_secs(2))?;
     checks.that(watch.resolved() == 2, "both alerts are resolved");
+    checks.that(watch.all_accept(), "the server is told to accept again");
     checks.that(
         watch.opened() == 2,
         "nobody else was ever accused, neither the client nor the fixed controller",

@@ -13,11 +13,12 @@ use anyhow::{Context as _, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-/// A tracer that speaks JSON, and the alerts it has told.
+/// A tracer that speaks JSON, and the findings it has told.
 pub(crate) struct Watch {
     child: Child,
     lines: Receiver<String>,
     alerts: Vec<Value>,
+    stalls: Vec<Value>,
     summary: Option<Value>,
 }
 
@@ -45,6 +46,7 @@ impl Watch {
             child,
             lines,
             alerts: Vec::new(),
+            stalls: Vec::new(),
             summary: None,
         };
         let first = watch
@@ -77,6 +79,7 @@ impl Watch {
         let record: Value = serde_json::from_str(line).with_context(|| format!("not JSON: {line}"))?;
         match record["type"].as_str() {
             Some("alert") => self.alerts.push(record),
+            Some("stall") => self.stalls.push(record),
             Some("summary") => self.summary = Some(record),
             _ => {}
         }
@@ -103,6 +106,18 @@ impl Watch {
         })
     }
 
+    /// The finding that names this process as a server that does not accept.
+    pub(crate) fn stall_of(&self, pid: u32) -> Option<&Value> {
+        let opened = |stall: &&Value| stall["status"] == "opened" && stall["process"]["pid"] == pid;
+        self.stalls.iter().find(opened)
+    }
+
+    /// Whether every server accepts again.
+    pub(crate) fn all_accept(&self) -> bool {
+        let count = |status: &str| self.stalls.iter().filter(|stall| stall["status"] == status).count();
+        count("opened") == count("resolved")
+    }
+
     fn with_status(&self, status: &'static str) -> impl Iterator<Item = &Value> {
         self.alerts.iter().filter(move |alert| alert["status"] == status)
     }
@@ -120,6 +135,7 @@ impl Watch {
             "map_full",
             "unreadable",
             "program_misses",
+            "probe_misses",
             "rejected",
             "untracked",
         ]

@@ -86,14 +86,10 @@ pub const ALL: &[(&str, Scenario)] = &[
     ("small_tables", flood::small_tables),
     ("flood", flood::flood),
     ("signals", ending::signals),
-    ("duration", ending::duration),
-    ("stdout_closed", ending::stdout_closed),
-];
-
-/// Scenarios of what the tracer does not tell yet, or not right: each moves up when it does.
-#[expect(dead_code, reason = "they compile, and fail until then")]
-pub const AWAITED: &[(&str, Scenario)] = &[
     ("little_lost", lossy::little_lost),
     ("much_lost", lossy::much_lost),
+    ("listing", listing::listing),
     ("multipath", unusual::multipath),
+    ("duration", ending::duration),
+    ("stdout_closed", ending::stdout_closed),
 ];
