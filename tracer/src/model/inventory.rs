@@ -42,7 +42,7 @@ pub struct Listed {
     pub holders: Vec<Holder>,
     /// Who started it.
     pub direction: Direction,
-    /// The listening socket that it came through, where that still listens.
+    /// The listening socket that it came through; `None` if it is outbound, or that socket could not be read.
     pub listener: Option<ListenerId>,
     /// Inode number of the network namespace; 0 if unknown.
     pub netns: u32,

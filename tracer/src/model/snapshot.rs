@@ -1,6 +1,10 @@
 //! Who holds what now, as read from the kernel's descriptor tables at one moment.
 
-use std::{collections::HashSet, net::SocketAddr, time::Duration};
+use std::{
+    collections::HashSet,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::Duration,
+};
 
 use super::{
     connection::{ConnectionId, Direction, Phase, ProcessId},
@@ -138,7 +142,7 @@ pub struct Reconciled {
 }
 
 /// Tells who started connections that were there before anybody watched.
-pub struct Directions(HashSet<(u32, u16)>);
+pub struct Directions(HashSet<(u32, SocketAddr)>);
 
 impl Snapshot {
     /// By who listens where.
@@ -146,18 +150,24 @@ impl Snapshot {
         Directions(
             self.listeners
                 .iter()
-                .map(|listener| (listener.netns, listener.local.port()))
+                .map(|listener| (listener.netns, listener.local))
                 .collect(),
         )
     }
 }
 
 impl Directions {
-    /// Inbound if somebody listens on the connection's local port in its namespace, else outbound. (The connections of
-    /// a server that closed its listener are mistaken for a client's.)
+    /// Inbound if somebody listens at the connection's local address and port in its namespace, else outbound. (The
+    /// connections of a server that closed its listener are mistaken for a client's.)
     pub fn of(&self, held: &Held) -> Direction {
-        let accepted = self.0.contains(&(held.netns, held.local.port()));
-        if accepted {
+        let (address, port) = (held.local.ip(), held.local.port());
+        let listens = |at: IpAddr| self.0.contains(&(held.netns, SocketAddr::new(at, port)));
+        // The IPv6 wildcard takes IPv4, too.
+        let wildcards = match address {
+            IpAddr::V4(_) => [Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()],
+            IpAddr::V6(_) => [IpAddr::from(Ipv6Addr::UNSPECIFIED); 2],
+        };
+        if listens(address) || wildcards.into_iter().any(listens) {
             Direction::Inbound
         } else {
             Direction::Outbound

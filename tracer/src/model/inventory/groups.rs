@@ -145,8 +145,8 @@ impl Inventory {
             .collect()
     }
 
-    /// Per listening socket, those without connections included; under `None` inbound connections whose listening
-    /// socket is gone. Outbound ones belong to none.
+    /// Per listening socket, those without connections included; under `None` unaccepted connections whose listening
+    /// socket was not read. Outbound ones belong to none.
     pub fn by_listener(&self) -> Vec<(Option<&ListeningSocket>, Group)> {
         let places: HashMap<ListenerId, usize> = (0..)
             .zip(&self.listeners)

@@ -198,6 +198,24 @@ fn of_sockets_that_share_an_address_the_one_of_the_own_process_is_the_door() {
 }
 
 #[test]
+fn a_client_may_have_a_port_that_somebody_listens_at_elsewhere() {
+    let snapshot = Snapshot {
+        held: vec![
+            held(1, CLIENT, 7, "127.0.0.9:8080", "10.0.0.7:5432"),
+            held(2, CLIENT, 8, "[fd00::1]:8081", "[fd00::7]:5432"),
+        ],
+        listeners: vec![
+            listener(1, SERVER, "127.0.0.1:8080"),
+            listener(2, SERVER, "0.0.0.0:8081"),
+        ],
+        ..Snapshot::default()
+    };
+    for listed in of(&snapshot).connections {
+        assert_eq!((listed.direction, listed.listener), (Direction::Outbound, None));
+    }
+}
+
+#[test]
 fn a_door_leads_into_its_own_namespace_only() {
     let elsewhere = Held {
         netns: HOME + 1,

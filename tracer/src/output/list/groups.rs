@@ -145,7 +145,7 @@ pub fn listeners(inventory: &Inventory, rows: usize, namespaces: Namespaces) -> 
     for (socket, group) in groups.iter().take(rows) {
         let own = match socket {
             Some(socket) => listener(socket),
-            // Whoever accepted them has closed the socket that they came through.
+            // They wait in the queue of a socket that was not read.
             None => ["none".to_owned(), held_by(group), String::new(), String::new()],
         };
         let namespace = match socket {
@@ -154,7 +154,11 @@ pub fn listeners(inventory: &Inventory, rows: usize, namespaces: Namespaces) -> 
         };
         // The queue says how many are unaccepted.
         let others = Counts {
-            unaccepted: 0,
+            unaccepted: if socket.is_some() {
+                0
+            } else {
+                group.counts.unaccepted
+            },
             ..group.counts
         };
         let behind = [namespace, not_open(&others)];

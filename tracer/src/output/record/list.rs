@@ -24,7 +24,7 @@ pub struct ListedConnection {
     /// Whether the client has closed or reset it; only of an `unaccepted` one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub given_up: Option<bool>,
-    /// Inode number of the listening socket that it came through, where that still listens.
+    /// Inode number of the listening socket that it came through; absent if it is outbound, or that could not be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub listener: Option<u64>,
     /// Inode number of its socket: the one in `/proc/PID/fd` and in `ss -e`; absent while it is unaccepted.
@@ -114,7 +114,7 @@ pub enum ListedKey {
     },
     /// The listening socket that they came through.
     Listener {
-        /// Which; absent for those whose listening socket is gone.
+        /// Which; absent for unaccepted ones whose listening socket was not read.
         #[serde(skip_serializing_if = "Option::is_none")]
         listener: Option<ListedListener>,
     },

@@ -121,12 +121,12 @@ fn states_with_those_who_are_in_them() {
 #[test]
 fn listening_sockets_with_their_queues() {
     let mut snapshot = incident();
-    // Shared with a child, and a connection whose listening socket is gone.
+    // Shared with a child, and a queue whose listening socket was not read.
     snapshot.listeners.push(listener(701, CHILD, "0.0.0.0:22"));
     snapshot.listeners.push(listener(702, SERVER, "127.0.0.1:8080"));
     snapshot
-        .held
-        .push(held(20, CLIENT, 3, "10.0.0.1:8080", "10.0.0.9:40009"));
+        .waiting
+        .push(waiting(20, 999, "10.0.0.1:8080", "10.0.0.9:40009"));
     let mut listing = listing(&snapshot, View::Listeners);
     listing
         .inventory
@@ -136,10 +136,10 @@ fn listening_sockets_with_their_queues() {
         plain(&render(&listing)),
         " listener        process          queue  waiting  open   oldest  median        idle  not open
  [::]:9090       grpc-server[20]  2/128       5s     2  ≥ 1h 6m    ≥ 1m  1s - 1h 6m  1 half_closed_remote
- none            controller[10]                      1     ≥ 1m    ≥ 1m          1s
+ none            nobody                              0     ≥ 5s    ≥ 5s              1 unaccepted
  0.0.0.0:22      sshd[1] +1 more  0/128              0
  127.0.0.1:8080  grpc-server[20]  0/128              0
-3 open, 1 half_closed_remote, 2 unaccepted; nothing was left out
+2 open, 1 half_closed_remote, 3 unaccepted; nothing was left out
 "
     );
 }

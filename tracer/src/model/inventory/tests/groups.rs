@@ -144,11 +144,11 @@ fn states_are_phases_given_up_or_not() {
 #[test]
 fn listening_sockets_are_listed_with_and_without_connections() {
     let mut snapshot = incident();
-    // Its door leads to another address.
     snapshot.listeners.push(listener(702, CHILD, "127.0.0.1:8080"));
+    // Its door was not read.
     snapshot
-        .held
-        .push(held(20, CHILD, 3, "10.0.0.1:8080", "10.0.0.9:40009"));
+        .waiting
+        .push(waiting(20, 999, "10.0.0.1:8080", "10.0.0.9:40009"));
     let inventory = of(&snapshot);
     let groups = inventory.by_listener();
     let rows: Vec<(Option<u64>, u64)> = groups
