@@ -5,7 +5,11 @@ use std::{fmt, net::IpAddr, ops::RangeInclusive};
 use ipnet::IpNet;
 use tracer_common::{event::COMM_LEN, socket::v4_mapped};
 
-use crate::model::{connection::Direction, event::Opening, name::Comm};
+use crate::model::{
+    connection::{Direction, ProcessId},
+    event::Opening,
+    name::Comm,
+};
 
 /// Which connections to watch; the kinds of filter combine with "and", the values of one kind with "or". Decided
 /// in the kernel when a connection opens.
@@ -57,16 +61,31 @@ pub const PORT_WORDS: usize = 1024;
 impl Filter {
     /// Whether a connection is watched; for those that opened unseen, of which the kernel side does not know all.
     pub fn admits(&self, opening: &Opening) -> bool {
-        let port = opening.service_port();
-        self.direction.is_none_or(|wanted| wanted == opening.direction)
+        self.means_service(opening.direction, opening.service_port())
+            && self.means_process(opening.process, opening.comm)
+            && self.means_peer(opening.peer.ip())
+    }
+
+    /// Whether connections of this direction and service port are meant.
+    pub fn means_service(&self, direction: Direction, port: u16) -> bool {
+        self.direction.is_none_or(|wanted| wanted == direction)
             && (self.ports.is_empty() || self.ports.iter().any(|ports| ports.contains(&port)))
-            && (self.pids.is_empty() || self.pids.contains(&opening.process.pid))
-            && (self.comms.is_empty()
-                || self
-                    .comms
-                    .iter()
-                    .any(|comm| Comm::from(comm.as_str()) == opening.comm))
-            && (self.peers.is_empty() || self.peers.iter().any(|peer| peer.contains(&opening.peer.ip())))
+    }
+
+    /// Whether this process is meant.
+    pub fn means_process(&self, process: ProcessId, comm: Comm) -> bool {
+        let mut names = self.comm_keys().map(Comm::new);
+        (self.pids.is_empty() || self.pids.contains(&process.pid))
+            && (self.comms.is_empty() || names.any(|name| name.bytes() == comm.bytes()))
+    }
+
+    /// Whether this peer is meant. Prefixes of IPv6 take IPv4 addresses in their mapped form, as in the kernel programs.
+    pub fn means_peer(&self, address: IpAddr) -> bool {
+        let contains = |net: &IpNet| match (net, address) {
+            (IpNet::V6(net), IpAddr::V4(address)) => net.contains(&address.to_ipv6_mapped()),
+            (net, address) => net.contains(&address),
+        };
+        self.peers.is_empty() || self.peers.iter().any(contains)
     }
 
     /// The port bitmap as the kernel programs read it.
