@@ -27,7 +27,7 @@ fuzz_target!(|data: &[u8]| {
         };
         let _ = decode_rows(rows, Some(Hz(250)), &mut snapshot);
         ledger.begin_snapshot();
-        ledger.reconcile(&snapshot, Time(u64::MAX), |_, _| true, &mut facts);
+        ledger.reconcile(&snapshot, Time(u64::MAX), |_| true, &mut facts);
         let total = ledger.total();
         assert_eq!(total.opened + total.older, u64::from(total.open) + total.closed);
     }

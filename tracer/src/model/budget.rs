@@ -80,8 +80,8 @@ impl Budget {
     /// At this moment, with `open` connections open by the books.
     pub fn standing(&self, open: u32, now: Time) -> Standing {
         // Every connection is a descriptor at least.
-        let used = (self.last.used + open).saturating_sub(self.open);
-        let sockets = (self.last.sockets + open).saturating_sub(self.open);
+        let used = self.last.used.saturating_add(open).saturating_sub(self.open);
+        let sockets = self.last.sockets.saturating_add(open).saturating_sub(self.open);
         Standing {
             used,
             sockets,
