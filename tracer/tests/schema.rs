@@ -23,9 +23,10 @@ use support::{
     snapshot::snapshot,
 };
 use tracer::output::record::{
-    AgeQuantiles, Alert, AlertStatus, Body, Books, Cause, Confidence, Counts, Descriptors, Direction,
-    Failures, HeldGroup, LifetimeQuantiles, Loss, Opener, PeerRow, Phases, Ports, Process, ProcessRow,
-    ProgramMisses, Record, Resolution, Sender, Stall, Started, Summary, Table, Tier, Totals, VERSION,
+    AgeQuantiles, Alert, AlertStatus, Body, Books, Cause, Confidence, Corrected, Counts, Descriptors,
+    Direction, Failures, HeldGroup, LifetimeQuantiles, Loss, Opener, PeerRow, Phases, Ports, Process,
+    ProcessRow, ProgramMisses, Record, Resolution, Sender, Stall, Started, Summary, Table, Tier, Totals,
+    VERSION,
 };
 
 fn schema() -> Value {
@@ -162,7 +163,14 @@ fn real_lists_are_valid() {
 fn optional(kind: &str) -> &'static [&'static str] {
     match kind {
         "started" => &["verified"],
-        "alert" => &["growth_per_hour", "resolution", "openers", "descriptors", "ports"],
+        "alert" => &[
+            "growth_per_hour",
+            "resolution",
+            "openers",
+            "descriptors",
+            "ports",
+            "netns",
+        ],
         "stall" => &["descriptors", "resolution"],
         "connection" => &[
             "netns",
@@ -323,11 +331,13 @@ fn alert(status: AlertStatus, full: bool) -> Alert {
         status,
         tier: Tier::Suspected,
         process: extreme_process("\u{202e}\n\"\\\u{1b}\u{0}\u{fffd}", full.then_some(u32::MAX)),
+        netns: full.then_some(u32::MAX),
         openers: if full { openers() } else { Vec::new() },
         descriptors: full.then(|| descriptors(full)),
         ports: full.then_some(Ports {
             used: 0,
             available: u32::MAX,
+            lasts_seconds: Some(f64::MAX),
         }),
         direction: if full {
             Direction::Inbound
@@ -362,6 +372,12 @@ fn confidence(full: bool) -> Confidence {
         lost: u64::MAX,
         lost_unhealed: u64::MAX,
         reconciled: full.then(|| "2026-03-01T14:03:09.250Z".to_owned()),
+        older: u64::MAX,
+        corrected: full.then_some(Corrected {
+            added: u64::MAX,
+            ended: 0,
+            moved: 1,
+        }),
         degraded: vec![String::new(); 3],
     }
 }
@@ -430,6 +446,7 @@ fn extreme_values_are_valid() {
             ports: Some(Ports {
                 used: u32::MAX,
                 available: 0,
+                lasts_seconds: None,
             }),
             counts: extreme_counts(true),
         }],

@@ -31,7 +31,8 @@ fn connection(filter: &Filter, listed: &Listed) -> bool {
     let mut holders = listed.holders.iter();
     filter.means_service(listed.direction, listed.service_port())
         && filter.means_peer(listed.peer.ip())
-        && (means_all_processes(filter) || holders.any(|holder| filter.means_process(holder.process, holder.comm)))
+        && (means_all_processes(filter)
+            || holders.any(|holder| filter.means_process(holder.process, holder.comm)))
 }
 
 /// The same. A listening socket has no peer: where some are wanted it must have connections of theirs, or may have

@@ -109,6 +109,30 @@ impl Budget {
     }
 }
 
+/// Use of the local ports for one destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PortUse {
+    /// Taken by connections that are open or under way.
+    pub used: u32,
+    /// How many there are.
+    pub available: u32,
+    /// When all are taken if their number grows on as in the last minute; `None` if it does not grow.
+    pub lasts: Option<Duration>,
+}
+
+impl PortUse {
+    /// With so many opened and closed in the last minute.
+    pub fn new(used: u32, available: u32, opened_per_minute: u32, closed_per_minute: u32) -> Self {
+        let growth = opened_per_minute.saturating_sub(closed_per_minute);
+        let left = Duration::from_mins(available.saturating_sub(used).into());
+        Self {
+            used,
+            available,
+            lasts: left.checked_div(growth),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -168,5 +192,13 @@ mod tests {
             budget.read(reading(second, 10), 0);
         }
         assert_eq!(budget.readings.len(), READINGS);
+    }
+
+    #[test]
+    fn ports_last_as_long_as_they_are_taken_as_fast() {
+        let ports = PortUse::new(232, 28_232, 120, 20);
+        assert_eq!(ports.lasts, Some(Duration::from_mins(280)));
+        assert_eq!(PortUse::new(232, 28_232, 20, 20).lasts, None);
+        assert_eq!(PortUse::new(30_000, 28_232, 1, 0).lasts, Some(Duration::ZERO));
     }
 }

@@ -3,10 +3,28 @@
 use std::collections::HashMap;
 
 use super::{json::Wall, record::Confidence};
-use crate::model::{budget::Standing, connection::ProcessId, name::Comm, process::ProcessInfo, time::Time};
+use crate::model::{
+    budget::{PortUse, Standing},
+    connection::ProcessId,
+    name::Comm,
+    process::ProcessInfo,
+    snapshot::Reconciled,
+    time::Time,
+};
 
 /// Facts about processes.
 pub type Facts = HashMap<ProcessId, ProcessInfo>;
+
+/// The last comparison of the ledger with the kernel's tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Comparison {
+    /// When it was.
+    pub at: Time,
+    /// Events that had been lost by then.
+    pub lost: u64,
+    /// What it changed.
+    pub changed: Reconciled,
+}
 
 /// The circumstances of a finding.
 #[derive(Clone, Debug)]
@@ -17,8 +35,8 @@ pub struct Circumstances<'a> {
     pub info: Option<&'a ProcessInfo>,
     /// The descriptors of its process.
     pub standing: Option<Standing>,
-    /// Local ports taken towards its peer, and how many there are; of outbound connections.
-    pub ports: Option<(u32, u32)>,
+    /// Local ports taken towards its peer; of outbound connections.
+    pub ports: Option<PortUse>,
     /// Other processes that opened what its process holds, the most first.
     pub openers: Vec<(ProcessId, Comm, u32)>,
     /// The network namespace in which suggested commands will be run.

@@ -10,19 +10,19 @@ use std::{
 
 use super::{
     advice::Advice,
-    circumstances::{Circumstances, Facts},
+    circumstances::{Circumstances, Comparison, Facts},
     errno,
     record::{
-        self, AgeQuantiles, Alert, AlertStatus, Body, Books, Confidence, Counts, Descriptors, Direction,
-        Failures, LifetimeQuantiles, Opener, PeerRow, Ports, Process, ProcessRow, Record, Table, Tier,
-        Totals, VERSION,
+        self, AgeQuantiles, Alert, AlertStatus, Body, Books, Confidence, Corrected, Counts, Descriptors,
+        Direction, Failures, LifetimeQuantiles, Opener, PeerRow, Ports, Process, ProcessRow, Record, Table,
+        Tier, Totals, VERSION,
     },
-    sanitize,
+    sanitize, table,
 };
 use crate::{
     leak::finding::{Finding, Growth, Kind, Resolution, Stage},
     model::{
-        budget::Standing,
+        budget::{PortUse, Standing},
         connection::{self, PeerKey, Phases, ProcessId},
         name::Comm,
         process::ProcessInfo,
@@ -146,9 +146,8 @@ fn alert(finding: &Finding, growth: &Growth, circumstances: &Circumstances<'_>, 
         process: described(finding.process, finding.comm, circumstances.info),
         openers: openers(circumstances),
         descriptors: circumstances.standing.map(descriptors),
-        ports: circumstances
-            .ports
-            .map(|(used, available)| Ports { used, available }),
+        ports: circumstances.ports.map(ports),
+        netns: finding.netns,
         direction: direction(group.direction),
         peer: group.peer.to_string(),
         service_port: group.service_port,
@@ -221,12 +220,7 @@ pub fn table(
                 direction: direction(row.key.direction),
                 peer: row.key.peer.to_string(),
                 service_port: row.key.service_port,
-                ports: ports
-                    .filter(|_| row.key.direction == connection::Direction::Outbound)
-                    .map(|available| Ports {
-                        used: row.counts.tally.open + row.counts.tally.connecting,
-                        available,
-                    }),
+                ports: table::port_use(row, ports).map(self::ports),
                 counts: counts(&row.counts),
             })
             .collect(),
@@ -248,6 +242,14 @@ pub fn descriptors(standing: Standing) -> Descriptors {
         sockets,
         limit,
         lasts_seconds: lasts.map(seconds),
+    }
+}
+
+fn ports(ports: PortUse) -> Ports {
+    Ports {
+        used: ports.used,
+        available: ports.available,
+        lasts_seconds: ports.lasts.map(seconds),
     }
 }
 
@@ -357,21 +359,28 @@ fn seconds(span: Duration) -> f64 {
     span.as_micros() as f64 / 1e6
 }
 
-/// What a finding is worth. `reconciled` is when the ledger was last compared with the descriptor tables, and how many
-/// events had been lost by then.
+/// What a finding is worth. `older` is how many connections were found open, `compared` the last comparison with the
+/// kernel's tables.
 pub fn confidence(
     attached: Time,
     books: &Books,
-    reconciled: Option<(Time, u64)>,
+    older: u64,
+    compared: Option<Comparison>,
     degraded: &[String],
     wall: Wall,
 ) -> Confidence {
-    let healed = reconciled.map_or(0, |(_, lost)| lost);
+    let healed = compared.map_or(0, |compared| compared.lost);
     Confidence {
         attached_since: wall.rfc3339(attached),
         lost: books.lost(),
         lost_unhealed: books.lost().saturating_sub(healed),
-        reconciled: reconciled.map(|(at, _)| wall.rfc3339(at)),
+        older,
+        reconciled: compared.map(|compared| wall.rfc3339(compared.at)),
+        corrected: compared.map(|Comparison { changed, .. }| Corrected {
+            added: changed.added,
+            ended: changed.ended,
+            moved: changed.moved,
+        }),
         degraded: degraded.to_vec(),
     }
 }

@@ -104,6 +104,9 @@ pub struct Alert {
     /// Local ports that connections to this destination take; absent for inbound ones.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ports: Option<Ports>,
+    /// Inode number of their network namespace; absent if nothing is open any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub netns: Option<u32>,
     /// Who starts the connections, seen from that process.
     pub direction: Direction,
     /// The other end: an address, or `other` for what did not fit the tables.
@@ -195,12 +198,28 @@ pub struct Confidence {
     /// Of these, events lost since the ledger was last compared with the descriptor tables: a lost close looks like a
     /// leak until then.
     pub lost_unhealed: u64,
-    /// When that was, RFC 3339, UTC; absent if never.
+    /// Connections that were found open: older than the tracer, or missed.
+    pub older: u64,
+    /// When that comparison was, RFC 3339, UTC; absent if never.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "date-time"))]
     pub reconciled: Option<String>,
+    /// What it corrected; absent if there was none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub corrected: Option<Corrected>,
     /// What the hooks do not see.
     pub degraded: Vec<String>,
+}
+
+/// What a comparison with the kernel's tables corrected.
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+pub struct Corrected {
+    /// Connections that are held, and were not known.
+    pub added: u64,
+    /// Connections that nobody holds, and were thought to be open.
+    pub ended: u64,
+    /// Connections that another process holds.
+    pub moved: u64,
 }
 
 /// A process.

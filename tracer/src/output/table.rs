@@ -4,9 +4,9 @@ use std::{fmt::Write as _, time::Duration};
 
 use comfy_table::{CellAlignment, Table, presets};
 
-use super::{errno, span, text};
+use super::{errno, span, text, wrap};
 use crate::model::{
-    budget::Standing,
+    budget::{PortUse, Standing},
     connection::{Direction, Peer, PeerKey, Phases},
     tally::Tally,
     view::{Age, Counts, ProcessKey, Row},
@@ -92,12 +92,13 @@ fn part<K>(
         rendered.push_str(line.trim_end());
         rendered.push('\n');
         if let Some(remarks) = remarks {
-            // Writing to a String cannot fail.
-            let _: std::fmt::Result = writeln!(rendered, "     {remarks}");
+            rendered.push_str("     ");
+            wrap::fill(rendered, 5, 5, &remarks);
         }
     }
     let hidden = all.saturating_sub(rows.len());
     if hidden > 0 {
+        // Writing to a String cannot fail.
         let _: std::fmt::Result = writeln!(rendered, " ... and {hidden} more; raise --rows to see them");
     }
 }
@@ -156,11 +157,42 @@ fn runs_out(lasts: Duration) -> String {
     }
 }
 
-/// The local ports that connections to a destination take, where a tenth of them is taken.
+/// The local ports that connections to a destination take, where a tenth of them is taken or they run out.
 fn local_ports(row: &Row<PeerKey>, ports: Option<u32>) -> Option<String> {
+    /// What lasts longer is no news.
+    const SOON: Duration = Duration::from_hours(24);
+    let ports = port_use(row, ports)?;
+    let is_much = u64::from(ports.used) * 10 >= u64::from(ports.available);
+    (is_much || ports.lasts.is_some_and(|lasts| lasts < SOON)).then(|| of_ports(ports))
+}
+
+/// Of outbound connections.
+pub(super) fn port_use(row: &Row<PeerKey>, ports: Option<u32>) -> Option<PortUse> {
     let available = ports.filter(|_| row.key.direction == Direction::Outbound)?;
-    let used = row.counts.tally.open + row.counts.tally.connecting;
-    (u64::from(used) * 10 >= u64::from(available)).then(|| format!("{used} of {available} local ports"))
+    let Counts {
+        ref tally,
+        opened_per_minute,
+        closed_per_minute,
+        ..
+    } = row.counts;
+    let used = tally.open + tally.connecting;
+    Some(PortUse::new(
+        used,
+        available,
+        opened_per_minute,
+        closed_per_minute,
+    ))
+}
+
+/// `800 of 28232 local ports, all in 4h 40m at this rate`.
+pub(super) fn of_ports(ports: PortUse) -> String {
+    let PortUse {
+        used,
+        available,
+        lasts,
+    } = ports;
+    let lasts = lasts.map_or_else(String::new, runs_out);
+    format!("{used} of {available} local ports{lasts}")
 }
 
 /// `14s`; `≥ 14s` for what opened before anybody watched.

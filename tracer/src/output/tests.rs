@@ -41,7 +41,9 @@ fn confidence(lost: u64, degraded: &[&str]) -> Confidence {
         attached_since: wall().rfc3339(NOW.earlier(Duration::from_hours(1))),
         lost,
         lost_unhealed: lost,
+        older: 0,
         reconciled: None,
+        corrected: None,
         degraded: degraded.iter().map(|&what| what.to_owned()).collect(),
     }
 }

@@ -23,7 +23,9 @@ use crate::{
         stall::StallRule,
     },
     model::{
+        budget::PortUse,
         connection::{Direction, ProcessId},
+        group::Aggregate,
         ledger::{Fact, Ledger},
         process::ProcessInfo,
         snapshot::Snapshot,
@@ -31,7 +33,7 @@ use crate::{
         view,
     },
     output::{
-        circumstances::{Circumstances, Facts},
+        circumstances::{Circumstances, Comparison, Facts},
         json::{self, Wall},
         record::{Body, Books, ProgramMisses, Started, Summary, Totals},
         table, text,
@@ -72,8 +74,8 @@ pub struct Pipeline {
     alerts_open: u64,
     /// What had been lost by the last tick.
     lost: u64,
-    /// When the ledger was last reconciled, and what had been lost by then.
-    reconciled: Option<(Time, u64)>,
+    /// The last comparison with the kernel's tables.
+    compared: Option<Comparison>,
     /// Whether the last reconciliation missed something.
     undecided: bool,
 }
@@ -101,7 +103,7 @@ impl Pipeline {
             alerts: 0,
             alerts_open: 0,
             lost: 0,
-            reconciled: None,
+            compared: None,
             undecided: false,
         }
     }
@@ -180,8 +182,12 @@ impl Pipeline {
             detector.observe(&fact);
         }
         debug!("{reconciled:?}");
-        self.reconciled = Some((now, self.lost));
         self.undecided = reconciled.missing > 0;
+        self.compared = Some(Comparison {
+            at: now,
+            lost: self.lost,
+            changed: reconciled,
+        });
     }
 
     /// The connections that are in the books.
@@ -207,7 +213,7 @@ impl Pipeline {
 
     /// Whether the ledger should be compared with the kernel's tables without waiting for the next regular time.
     pub fn needs_reconciling(&self, now: Time) -> bool {
-        let Some((at, lost)) = self.reconciled else {
+        let Some(Comparison { at, lost, .. }) = self.compared else {
             return false;
         };
         let is_degraded = self.undecided || self.lost > lost || self.ledger.has_outgrown_snapshot(now);
@@ -272,16 +278,29 @@ impl Pipeline {
         let (ledger, process) = (&self.ledger, finding.process);
         let (ports, openers) = match &finding.kind {
             Kind::Growth(growth) => {
-                let peer = ledger.peers().get(&growth.group);
-                let used = peer.map(|peer| peer.tally.open + peer.tally.connecting);
-                let is_outbound = growth.group.direction == Direction::Outbound;
-                let ports = used.zip(self.ports).filter(|_| is_outbound);
+                let available = self
+                    .ports
+                    .filter(|_| growth.group.direction == Direction::Outbound);
+                let ports = ledger.peers().get(&growth.group).zip(available).map(
+                    |(Aggregate { tally, .. }, available)| {
+                        let (opened, closed) = (&tally.opened_rate, &tally.closed_rate);
+                        let used = tally.open + tally.connecting;
+                        PortUse::new(used, available, opened.per_minute(now), closed.per_minute(now))
+                    },
+                );
                 (ports, view::openers(ledger, process, &growth.group, OPENERS))
             }
             Kind::Stalled(_) => (None, Vec::new()),
         };
         Circumstances {
-            confidence: json::confidence(self.attached, books, self.reconciled, &self.degraded(), self.wall),
+            confidence: json::confidence(
+                self.attached,
+                books,
+                ledger.total().older,
+                self.compared,
+                &self.degraded(),
+                self.wall,
+            ),
             info,
             standing: ledger.budget(process, now),
             ports,

@@ -114,7 +114,12 @@ impl Watch {
 
     /// Whether every server accepts again.
     pub(crate) fn all_accept(&self) -> bool {
-        let count = |status: &str| self.stalls.iter().filter(|stall| stall["status"] == status).count();
+        let count = |status: &str| {
+            self.stalls
+                .iter()
+                .filter(|stall| stall["status"] == status)
+                .count()
+        };
         count("opened") == count("resolved")
     }
 

@@ -55,6 +55,9 @@ pub struct Ports {
     pub used: u32,
     /// How many there are in the tracer's network namespace.
     pub available: u32,
+    /// Seconds until all are taken if their number grows on as in the last minute; absent if it does not grow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lasts_seconds: Option<f64>,
 }
 
 /// A peer's line of a table.

@@ -65,6 +65,7 @@ fn an_alert_says_everything() {
         "tier": "suspected",
         "process": {"pid": 4711, "start_ns": "5000000000", "comm": "controller"},
         "direction": "outbound",
+        "netns": 4_026_531_840_u32,
         "peer": "10.0.0.7",
         "service_port": 9090,
         "open": 37,
@@ -80,6 +81,7 @@ fn an_alert_says_everything() {
             "attached_since": "2026-03-01T13:03:09.250Z",
             "lost": 2,
             "lost_unhealed": 2,
+            "older": 0,
             "degraded": ["late closes"],
         },
         "advice": "look in controller for a client or channel to 10.0.0.7 port 9090 that is made again and again and \

@@ -213,6 +213,7 @@ fn a_stall_as_json_says_everything() {
             "attached_since": "2026-03-01T13:03:09.250Z",
             "lost": 0,
             "lost_unhealed": 0,
+            "older": 0,
             "degraded": [],
         },
         "meaning": "clients see connect succeed and then time out: this process has no descriptor left, so accept fails \

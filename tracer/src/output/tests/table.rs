@@ -194,9 +194,11 @@ fn what_is_out_of_the_ordinary_stands_below_its_row() {
     assert_eq!(
         remarks,
         [
-            "     64 of 64 descriptors, none left; 20 half_closed_remote; 1 half_closed_local; 29 dead_held; 12 unaccepted",
+            "     64 of 64 descriptors, none left; 20 half_closed_remote; 1",
+            "     half_closed_local; 29 dead_held; 12 unaccepted",
             "     520 of 1024 descriptors, all in 12m at this rate",
-            "     20000 of 28232 local ports; failed: 5 refused, 1 given up, 2 error 200",
+            "     20000 of 28232 local ports, all in 22h 52m at this rate; failed: 5 refused,",
+            "     1 given up, 2 error 200",
         ]
     );
 }

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     leak::finding::{Finding, Kind, Resolution, Stage},
     model::{
-        budget::Standing,
+        budget::{PortUse, Standing},
         connection::{Direction, Peer, Phases, ProcessId},
         name::Comm,
         process::ProcessInfo,
@@ -282,7 +282,7 @@ fn who_it_is_who_opened_and_how_long_it_lasts() {
             limit: Some(1024),
             lasts: Some(Duration::from_mins(12)),
         }),
-        ports: Some((800, 28_232)),
+        ports: Some(PortUse::new(800, 28_232, 120, 20)),
         openers: vec![(
             ProcessId {
                 pid: 7,
@@ -297,7 +297,7 @@ fn who_it_is_who_opened_and_how_long_it_lasts() {
     for line in [
         "  who:    /usr/bin/controller --loop (unit controller.service)\n",
         "  opener: parent[7] (36)\n",
-        "  limit:  812 of 1024 descriptors, all in 12m at this rate; 800 of 28232 local\n          ports to this destination\n",
+        "  limit:  812 of 1024 descriptors, all in 12m at this rate; 800 of 28232 local\n          ports, all in 4h 34m at this rate to this destination\n",
     ] {
         assert!(text.contains(line), "{line:?} in {text}");
     }
@@ -311,7 +311,7 @@ fn who_it_is_who_opened_and_how_long_it_lasts() {
     assert_eq!(value["descriptors"]["lasts_seconds"], 720.0);
     assert_eq!(
         value["ports"],
-        serde_json::json!({"used": 800, "available": 28_232})
+        serde_json::json!({"used": 800, "available": 28_232, "lasts_seconds": 16_459.2})
     );
     assert_eq!(value["openers"][0]["connections"], 36);
 }

@@ -101,7 +101,7 @@ fn limits(circumstances: &Circumstances<'_>) -> Vec<String> {
     let descriptors = circumstances.standing.and_then(table::of_limit);
     let ports = circumstances
         .ports
-        .map(|(used, available)| format!("{used} of {available} local ports to this destination"));
+        .map(|ports| format!("{} to this destination", table::of_ports(ports)));
     descriptors.into_iter().chain(ports).collect()
 }
 
@@ -256,8 +256,14 @@ fn growth_certainty(growth: &Growth, confidence: &Confidence) -> String {
         (_, 1) => "1 event was lost just now, and a lost close looks like a leak".to_owned(),
         (_, lost) => format!("{lost} events were lost just now, and a lost close looks like a leak"),
     };
+    let older = match confidence.older {
+        0 => String::new(),
+        older => format!("; {older} in all were open before the tracer came, or were found later"),
+    };
     let degraded = degraded(confidence);
-    format!("suspected only, a connection pool that is filling looks the same; {history}; {lost}{degraded}")
+    format!(
+        "suspected only, a connection pool that is filling looks the same; {history}; {lost}{older}{degraded}"
+    )
 }
 
 /// No event has a part in it, so none that is lost can mislead.
