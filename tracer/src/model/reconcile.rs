@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use super::{
     budget::Budget,
     connection::{Connection, ConnectionId, Direction, GroupKey, Phase, ProcessId},
-    event::Opening,
+    event::{Opening, StateChange},
     ledger::{Entrance, Fact, Ledger},
     listener::{self, ListeningSocket},
     snapshot::{Descriptors, Held, Reconciled, Snapshot, Waiting},
@@ -79,6 +79,7 @@ impl Ledger {
                 Some(Phase::Unaccepted { .. }) => self.forget_waiting(row.id, row.at),
                 Some(_) => {
                     reconciled.confirmed += 1;
+                    self.catch_up(row, snapshot.began, facts);
                     reconciled.moved += u64::from(self.follow_holder(row.id, rows, now, facts));
                     continue;
                 }
@@ -105,6 +106,27 @@ impl Ledger {
         self.read_budgets(&snapshot.descriptors);
         self.irregularities.unlisted = snapshot.untracked;
         reconciled
+    }
+
+    /// A change of state that was lost shows in the row, unless something was told since.
+    fn catch_up(&mut self, row: &Held, began: Time, facts: &mut Vec<Fact>) {
+        let Some(connection) = self.connections.get(&row.id) else {
+            return;
+        };
+        if connection.phase == row.phase || connection.phase_since >= began {
+            return;
+        }
+        let change = match row.phase {
+            Phase::Open => StateChange::Established {
+                local_port: row.local.port(),
+            },
+            Phase::HalfClosedRemote => StateChange::PeerClosed,
+            Phase::HalfClosedLocal => StateChange::ShutDown,
+            // Refused, if it was an attempt: nothing tells that from a connection that came about and was reset.
+            Phase::DeadHeld => StateChange::Closed { error: 0 },
+            _ => return,
+        };
+        self.state_changed(row.id, row.at, change, facts);
     }
 
     /// Keeps a connection with a process that holds it; says whether it moved.

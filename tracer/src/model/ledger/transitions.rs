@@ -106,7 +106,7 @@ impl Ledger {
         }
     }
 
-    pub(super) fn state_changed(
+    pub(in crate::model) fn state_changed(
         &mut self,
         id: ConnectionId,
         at: Time,

@@ -1,6 +1,7 @@
 //! A snapshot makes good what the events failed to tell, and nothing else.
 
 mod holders;
+mod phases;
 mod queues;
 
 use std::time::Duration;
