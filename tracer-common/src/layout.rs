@@ -64,6 +64,7 @@ macro_rules! kernel_fields {
             OFF_LAST_RECEIVED: "inet_connection_sock" . "icsk_ack.lrcvtime", 4;
             OFF_BYTES_ACKED: "tcp_sock" . "bytes_acked", 8;
             OFF_BYTES_RECEIVED: "tcp_sock" . "bytes_received", 8;
+            OFF_MPTCP_FIRST: "mptcp_sock" . "first", 8;
             OFF_EXIT_RET: "trace_event_raw_sys_exit" . "ret", 8;
         }
     };
@@ -81,3 +82,12 @@ macro_rules! as_table {
     };
 }
 kernel_fields!(as_table);
+
+/// Globals of fields that a kernel may lack; they are set to [`ABSENT`] then.
+pub const OPTIONAL: &[&str] = &[
+    // Kernels without Multipath TCP.
+    "OFF_MPTCP_FIRST",
+];
+
+/// The offset of a field that this kernel lacks.
+pub const ABSENT: u32 = u32::MAX;

@@ -41,6 +41,9 @@ pub const AF_INET6: u16 = 10;
 /// `IPPROTO_TCP` (`include/uapi/linux/in.h`).
 pub const IPPROTO_TCP: u16 = 6;
 
+/// `IPPROTO_MPTCP` (`include/uapi/linux/in.h`).
+pub const IPPROTO_MPTCP: u16 = 262;
+
 /// What the kernel side remembers of a tracked socket; the value of the map
 /// [`SOCKS`](crate::names::map::SOCKS), keyed by the address of `struct sock`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,12 +2,15 @@
 
 use core::marker::PhantomData;
 
-use tracer_common::socket::{AF_INET, AF_INET6};
+use tracer_common::{
+    layout::ABSENT,
+    socket::{AF_INET, AF_INET6, IPPROTO_MPTCP},
+};
 
 use crate::{
     access::{Access, KernelPtr, Probed},
     globals::{
-        OFF_DADDR, OFF_DPORT, OFF_FAMILY, OFF_NET, OFF_NS_INUM, OFF_NUM, OFF_RCV_SADDR, OFF_SK_ERR,
+        OFF_DADDR, OFF_DPORT, OFF_FAMILY, OFF_MPTCP_FIRST, OFF_NET, OFF_NS_INUM, OFF_NUM, OFF_RCV_SADDR, OFF_SK_ERR,
         OFF_SK_PROTOCOL, OFF_SPORT, OFF_STATE, OFF_V6_DADDR, OFF_V6_RCV_SADDR, Offset,
     },
 };
@@ -137,4 +140,15 @@ impl<A: Access> Sock<A> {
         let net: KernelPtr = A::load(self.base, &OFF_NET)?;
         A::load(net, &OFF_NS_INUM)
     }
+}
+
+/// The first TCP socket beneath one that speaks Multipath TCP (`struct mptcp_sock`, `net/mptcp/protocol.h`): it is the
+/// upper one that a descriptor holds. `None` for other protocols, and where there is none.
+#[inline(always)]
+pub fn beneath(base: KernelPtr, protocol: u16) -> Option<KernelPtr> {
+    if protocol != IPPROTO_MPTCP || OFF_MPTCP_FIRST.load() == ABSENT {
+        return None;
+    }
+    let first: KernelPtr = Probed::load(base, &OFF_MPTCP_FIRST)?;
+    (!first.is_null()).then_some(first)
 }

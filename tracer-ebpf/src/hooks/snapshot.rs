@@ -15,7 +15,7 @@ use zerocopy::IntoBytes;
 
 use super::queue;
 use crate::{
-    access::{Access as _, KernelPtr, Probed, Trusted},
+    access::{Access, KernelPtr, Probed, Trusted},
     admit,
     counters::next_id,
     globals::{
@@ -23,7 +23,7 @@ use crate::{
         OFF_ITER_SESSION, OFF_LAST_RECEIVED, OFF_LAST_SENT, OFF_MAX_BACKLOG, OFF_SOCKET_SK,
     },
     maps::{PASS, Pass, SOCKS},
-    sock::Sock,
+    sock::{Sock, beneath},
     task::Task,
 };
 
@@ -148,11 +148,30 @@ fn held(seq: KernelPtr, task: &Task, tgid: u32, fd: u32, file: KernelPtr) -> Opt
     if base.is_null() {
         return Some(false);
     }
-    let sock = Sock::<Trusted>::new(base);
+    let protocol = Sock::<Trusted>::new(base).protocol()?;
+    if protocol == IPPROTO_TCP {
+        return tell(seq, task, tgid, fd, file, Sock::<Trusted>::new(base));
+    }
+    match beneath(base, protocol) {
+        Some(first) => tell(seq, task, tgid, fd, file, Sock::<Probed>::new(first)),
+        None => Some(false),
+    }
+}
+
+/// The same for a TCP socket.
+#[inline(always)]
+fn tell<A: Access>(
+    seq: KernelPtr,
+    task: &Task,
+    tgid: u32,
+    fd: u32,
+    file: KernelPtr,
+    sock: Sock<A>,
+) -> Option<bool> {
     let (family, state, remote_port) = (sock.family()?, sock.state()?, sock.remote_port()?);
     let listens = state == tcp::LISTEN;
     // Sockets that were never connected have no remote port; nor have listeners.
-    if sock.protocol()? != IPPROTO_TCP || (remote_port == 0 && !listens) {
+    if remote_port == 0 && !listens {
         return Some(false);
     }
     // Listeners are always told: they say who started the connections of others. So is what is tracked: it may have
@@ -200,9 +219,10 @@ fn held(seq: KernelPtr, task: &Task, tgid: u32, fd: u32, file: KernelPtr) -> Opt
     set!(remote_port, remote_port);
     set!(state, state);
     if listens {
-        set!(backlog, Trusted::load::<u32>(base, &OFF_BACKLOG)?);
-        set!(max_backlog, Trusted::load::<u32>(base, &OFF_MAX_BACKLOG)?);
+        set!(backlog, A::load::<u32>(sock.base(), &OFF_BACKLOG)?);
+        set!(max_backlog, A::load::<u32>(sock.base(), &OFF_MAX_BACKLOG)?);
     } else {
+        let base = sock.base();
         set!(id, identify(sock.key(), stage::FOUND));
         // `struct tcp_sock` begins with the socket, but the verifier knows only the socket's type.
         set!(bytes_acked, Probed::load::<u64>(base, &OFF_BYTES_ACKED)?);
@@ -212,7 +232,7 @@ fn held(seq: KernelPtr, task: &Task, tgid: u32, fd: u32, file: KernelPtr) -> Opt
     }
     write(seq, row.cast_const())?;
     if listens && admit::queue(task, tgid, local_port) {
-        queue::waiting(seq, base, local_port)?;
+        queue::waiting(seq, sock.base(), local_port)?;
     }
     Some(true)
 }

@@ -7,7 +7,7 @@ use crate::{
     access::{Access as _, KernelPtr, Probed},
     globals::{OFF_EXIT_RET, OFF_FD, OFF_FDT, OFF_MAX_FDS, OFF_PRIVATE, OFF_SOCKET_FILE, OFF_SOCKET_SK},
     lifecycle,
-    sock::Sock,
+    sock::{Sock, beneath},
     task::Task,
 };
 
@@ -54,5 +54,9 @@ fn socket_behind(fd: u32) -> Option<KernelPtr> {
         return None;
     }
     let sock: KernelPtr = Probed::load(socket, &OFF_SOCKET_SK)?;
-    (!sock.is_null()).then_some(sock)
+    if sock.is_null() {
+        return None;
+    }
+    let protocol = Sock::<Probed>::new(sock).protocol()?;
+    Some(beneath(sock, protocol).unwrap_or(sock))
 }

@@ -7,7 +7,7 @@ use aya::{
 use thiserror::Error;
 use tracer_common::{
     event::COMM_LEN,
-    layout::FIELDS,
+    layout::{ABSENT, FIELDS, OPTIONAL},
     names::{global, map},
 };
 
@@ -82,7 +82,13 @@ impl KernelTypes {
             .collect();
         let mut offsets = Vec::with_capacity(FIELDS.len());
         for (field, member) in FIELDS.iter().zip(resolve_all(&btf, &specs)) {
-            let member = member?;
+            let member = match member {
+                Err(_) if OPTIONAL.contains(&field.global) => {
+                    offsets.push((field.global, ABSENT));
+                    continue;
+                }
+                member => member?,
+            };
             if member.size != field.size {
                 return Err(ObjectError::FieldSize {
                     container: field.container,
