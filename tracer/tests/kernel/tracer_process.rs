@@ -84,8 +84,15 @@ impl Tracer {
         })
     }
 
-    /// Waits for the first line, which must say that the backend asked for is attached and verified.
+    /// Waits for the first line, which must say that the backend asked for is attached, verified, and misses nothing.
     pub fn attached(&mut self, context: &Context) -> anyhow::Result<()> {
+        let degraded = self.attached_degraded(context)?;
+        ensure!(degraded.is_empty(), "degraded: {degraded:?}");
+        Ok(())
+    }
+
+    /// The same, but for what it misses.
+    pub fn attached_degraded(&mut self, context: &Context) -> anyhow::Result<Vec<String>> {
         let deadline = Instant::now() + PATIENCE;
         let Some(record) = self.record(deadline)? else {
             let stderr = text(self.stderr.rest(deadline)).join("; ");
@@ -96,8 +103,7 @@ impl Tracer {
         };
         ensure!(started.backend == context.backend.name(), "it runs {started:?}");
         ensure!(started.verified == Some(true), "not verified: {started:?}");
-        ensure!(started.degraded.is_empty(), "degraded: {started:?}");
-        Ok(())
+        Ok(started.degraded)
     }
 
     pub fn pid(&self) -> u32 {

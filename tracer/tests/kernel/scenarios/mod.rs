@@ -59,6 +59,7 @@ pub const ALL: &[(&str, Scenario)] = &[
     ("multipath_listener", unusual::multipath_listener),
     ("own_process", attribution::own_process),
     ("older", snapshots::older),
+    ("older_without_iterators", snapshots::older_without_iterators),
     ("leaked_before", leaked_before::leaked_before),
     ("leaked_before_fork", leaked_before::leaked_before_fork),
     ("held_twice", owners::held_twice),
