@@ -72,6 +72,7 @@ impl KnownConnection {
 #[derive(Default)]
 pub struct Known {
     connections: HashMap<ConnectionId, (Tuple, Time)>,
+    holders: HashMap<ConnectionId, ProcessId>,
     by_tuple: HashMap<Tuple, ConnectionId>,
     /// Attempts whose own port is not known, by namespace and peer.
     portless: HashMap<(u32, SocketAddr), Vec<(ConnectionId, IpAddr)>>,
@@ -98,6 +99,7 @@ impl Known {
         } = connection;
         self.starts.entry(process.pid).or_default().insert(process.start);
         self.connections.insert(id, (tuple, opened));
+        self.holders.insert(id, process);
         if tuple.local.port() == 0 {
             let attempts = self.portless.entry((tuple.netns, tuple.peer)).or_default();
             attempts.push((id, tuple.local.ip()));
@@ -114,6 +116,11 @@ impl Known {
     /// Whether the ledger knows it.
     pub fn contains(&self, id: ConnectionId) -> bool {
         self.connections.contains_key(&id)
+    }
+
+    /// Who held it when the ledger last heard of it.
+    pub fn holder(&self, id: ConnectionId) -> Option<ProcessId> {
+        self.holders.get(&id).copied()
     }
 
     /// Everything that the ledger knows: where, and since when.

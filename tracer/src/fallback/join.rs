@@ -90,14 +90,14 @@ pub fn join(
             }
             memory.keep(id, seen);
             let held = join.held(id, &seen, phase(socket.state), dump.at);
-            if !held && join.has_gap() && known.contains(id) {
+            if !held && join.may_be_hidden(known.holder(id)) && known.contains(id) {
                 join.joined.undecided.push(id);
             }
         }
         join.joined.snapshot.waiting.extend(queues.heads());
     }
     for (id, seen) in past.memory.iter().filter(|(id, _)| !told.contains(id)) {
-        if join.vanished(id, seen, known.contains(id)) {
+        if join.vanished(id, seen, known.holder(id)) {
             memory.keep(id, *seen);
         }
     }
@@ -114,7 +114,7 @@ pub fn join(
         .filter(|(id, ..)| !told.contains(id) && !past.memory.contains(*id));
     for (id, tuple, opened) in never_seen {
         let may_be_dark = suspect.is_some_and(|since| since >= opened);
-        if may_be_dark || join.has_gap() || !join.is_dumped(tuple) {
+        if may_be_dark || join.may_be_hidden(known.holder(id)) || !join.is_dumped(tuple) {
             join.joined.undecided.push(id);
         }
     }
@@ -135,6 +135,8 @@ struct Join<'a> {
     dumped: HashSet<u32>,
     /// Inodes of all sockets in the dumps.
     alive: HashSet<u64>,
+    /// Processes whose descriptors were read.
+    read: HashSet<ProcessId>,
     joined: Joined,
 }
 
@@ -174,13 +176,20 @@ impl<'a> Join<'a> {
             holders,
             dumped: tables.dumps.iter().map(|dump| dump.netns).collect(),
             alive: sockets.map(|socket| socket.inode).collect(),
+            read: joined
+                .snapshot
+                .descriptors
+                .iter()
+                .map(|table| table.process)
+                .collect(),
             joined,
         }
     }
 
-    /// Whether somebody may hold what nobody seems to hold.
-    const fn has_gap(&self) -> bool {
-        self.tables.unreadable > 0
+    /// Whether somebody may hold what nobody seems to hold: some tables could not be read, and that of the process that
+    /// had it is not among those that were.
+    fn may_be_hidden(&self, holder: Option<ProcessId>) -> bool {
+        self.tables.unreadable > 0 && !holder.is_some_and(|holder| self.read.contains(&holder))
     }
 
     fn is_dumped(&self, tuple: Tuple) -> bool {
@@ -241,7 +250,8 @@ impl<'a> Join<'a> {
     }
 
     /// Decides about a socket that is in no dump any more; says whether it is to be remembered.
-    fn vanished(&mut self, id: ConnectionId, seen: &Seen, is_known: bool) -> bool {
+    fn vanished(&mut self, id: ConnectionId, seen: &Seen, holder_before: Option<ProcessId>) -> bool {
+        let is_known = holder_before.is_some();
         let inode = seen.socket.inode;
         if self.alive.contains(&inode) {
             // It has connected anew.
@@ -257,7 +267,7 @@ impl<'a> Join<'a> {
                 self.undecided(id, is_known);
                 true
             }
-            None if self.has_gap() || !self.is_dumped(seen.tuple()) => {
+            None if self.may_be_hidden(holder_before) || !self.is_dumped(seen.tuple()) => {
                 self.undecided(id, is_known);
                 is_known
             }

@@ -465,6 +465,14 @@ fn a_gap_in_what_was_read_leaves_it_undecided() {
         };
         assert_eq!(undecided(&joined(&tables, &connections, &mut past)), [42, 43]);
     }
+    // Not those of the process that had them.
+    let mut past = Past::default();
+    seen(&mut past);
+    let tables = Tables {
+        unreadable: 1,
+        ..pass(130, &[], &[table(7, &[])])
+    };
+    assert_eq!(undecided(&joined(&tables, &connections, &mut past)), [0; 0]);
     // The namespace could not be asked.
     let mut past = Past::default();
     seen(&mut past);
