@@ -95,7 +95,7 @@ async fn trace(settings: &Settings, started: Started) -> anyhow::Result<()> {
     let mut look = Look::new(settings.snapshots, &session);
     let degraded = session.coverage().degraded().into_iter();
     let degraded = degraded.chain(look.degraded(&session)).collect();
-    pipeline.started(&session, degraded, boot_time())?;
+    pipeline.started(&session, &look, degraded, boot_time())?;
     for record in &pending {
         pipeline.take(record);
     }

@@ -50,6 +50,11 @@ impl Look {
         }
     }
 
+    /// Whether it knows the starts of processes in clock ticks only.
+    pub const fn tells_starts_in_ticks(&self) -> bool {
+        matches!(self, Self::Proc { .. })
+    }
+
     /// What this way does not see.
     pub fn degraded(&self, session: &Session) -> Option<String> {
         let why = session.iterator_refused();

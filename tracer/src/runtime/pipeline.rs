@@ -9,7 +9,7 @@ use std::{
 
 use log::debug;
 
-use super::{accounts::Accounts, simulation::SimulatedLoss};
+use super::{accounts::Accounts, look::Look, simulation::SimulatedLoss};
 use crate::{
     bpf::{environment, filter::Filter, session::Session},
     cli::{args::Output, settings::Settings},
@@ -25,6 +25,7 @@ use crate::{
     model::{
         budget::PortUse,
         connection::{Direction, ProcessId},
+        event::EventKind,
         group::Aggregate,
         ledger::{Fact, Ledger},
         process::ProcessInfo,
@@ -38,6 +39,7 @@ use crate::{
         record::{Body, Books, ProgramMisses, Started, Summary, Totals},
         table, text,
     },
+    procfs::stat::Ticks,
     stdout::Stdout,
 };
 
@@ -65,6 +67,9 @@ pub struct Pipeline {
     netns: Option<u32>,
     attached: Time,
     degraded: Vec<String>,
+    /// Whether the snapshots know the starts of processes in clock ticks only: then the events must not know better, or
+    /// one process would look like two.
+    starts_in_ticks: bool,
     accounts: Accounts,
     known: enrich::facts::Facts,
     simulated_loss: SimulatedLoss,
@@ -96,6 +101,7 @@ impl Pipeline {
             netns: own_netns(),
             attached,
             degraded: Vec::new(),
+            starts_in_ticks: false,
             accounts: Accounts::new(attached),
             known: enrich::facts::Facts::new(settings.limits.groups),
             simulated_loss: SimulatedLoss::new(settings.simulate_loss),
@@ -109,8 +115,15 @@ impl Pipeline {
     }
 
     /// Says what is attached.
-    pub fn started(&mut self, session: &Session, degraded: Vec<String>, now: Time) -> anyhow::Result<()> {
+    pub fn started(
+        &mut self,
+        session: &Session,
+        look: &Look,
+        degraded: Vec<String>,
+        now: Time,
+    ) -> anyhow::Result<()> {
         self.degraded = degraded;
+        self.starts_in_ticks = look.tells_starts_in_ticks();
         match self.output {
             Output::Text => {
                 // Talk, not data: a pipe gets alerts only.
@@ -143,7 +156,7 @@ impl Pipeline {
             self.accounts.simulated += 1;
             return;
         }
-        let event = match decode(record) {
+        let mut event = match decode(record) {
             Ok(event) => event,
             Err(error) => {
                 self.accounts.rejected += 1;
@@ -151,6 +164,11 @@ impl Pipeline {
                 return;
             }
         };
+        if self.starts_in_ticks
+            && let EventKind::Opened(opening) = &mut event.kind
+        {
+            opening.process.start = Ticks::of(opening.process.start).time();
+        }
         self.ledger.apply(&event, &mut self.facts);
         for fact in self.facts.drain(..) {
             self.detector.observe(&fact);
