@@ -6,7 +6,7 @@ use rustix::io::Errno;
 use crate::{
     context::Context,
     ledger::{Ledger, counts, failed},
-    puppet::{Puppet, at, loopback},
+    puppet::{Puppet, loopback},
     said::Last,
     stream::{
         Counts,
@@ -111,9 +111,9 @@ pub fn failures_by_peer(context: &Context) -> anyhow::Result<()> {
     let mut server = Puppet::start("tt-server")?;
     let mut client = Puppet::start("tt-client")?;
     let closed = server.bind(loopback(1))?;
-    let full = server.bind_at(at(2, closed.port()).into())?;
+    let full = server.bind(loopback(2))?;
     server.listen_at(full, 0)?;
-    let mut tracer = Tracer::start(context, &[closed.port()])?;
+    let mut tracer = Tracer::start(context, &[closed.port(), full.port()])?;
     // The kernel lets in one more than asked for, and drops the rest.
     let mut given_up = client.connect(full.address, 1)?;
     for _ in 0..3 {
@@ -123,11 +123,11 @@ pub fn failures_by_peer(context: &Context) -> anyhow::Result<()> {
     client.close(&given_up)?;
     let errno = u16::try_from(REFUSED)?;
     tracer.expect_table("failed", |table| {
-        for (host, errno) in [(1, errno), (2, 0)] {
-            let row = table.peer(Outbound, loopback(host), closed.port());
+        for (to, errno) in [(closed.address, errno), (full.address, 0)] {
+            let row = table.peer(Outbound, to.ip(), to.port());
             let told = row.map(|row| &row.failures);
             let expected = vec![Failures { errno, count: 3 }];
-            ensure!(told == Some(&expected), "peer {host}: {told:?}");
+            ensure!(told == Some(&expected), "{to}: {told:?}");
         }
         Ok(())
     })?;

@@ -57,6 +57,7 @@ pub const ALL: &[(&str, Scenario)] = &[
     ("fast_open", unusual::fast_open),
     ("migrated", unusual::migrated),
     ("multipath_listener", unusual::multipath_listener),
+    ("multipath", unusual::multipath),
     ("own_process", attribution::own_process),
     ("older", snapshots::older),
     ("older_without_iterators", snapshots::older_without_iterators),
@@ -89,7 +90,6 @@ pub const ALL: &[(&str, Scenario)] = &[
     ("small_tables", flood::small_tables),
     ("flood", flood::flood),
     ("signals", ending::signals),
-    ("multipath", unusual::multipath),
     ("duration", ending::duration),
     ("stdout_closed", ending::stdout_closed),
 ];

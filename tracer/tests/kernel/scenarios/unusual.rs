@@ -13,7 +13,7 @@ use crate::{
     witness::netstat,
 };
 
-/// A socket that connects to its own address becomes open through SYN_RECV (simultaneous open, RFC 9293 §3.5). It
+/// A socket that connects to its own address becomes open through `SYN_RECV` (simultaneous open, RFC 9293 §3.5). It
 /// happens to clients that redial a dead local port of the ephemeral range.
 pub fn self_connect(context: &Context) -> anyhow::Result<()> {
     let mut client = Puppet::start("tt-client")?;
