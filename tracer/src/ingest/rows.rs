@@ -222,7 +222,8 @@ impl Row {
             peer: self.peer,
             phase,
             at: self.at,
-            age_at_least: span(sent.max(received)),
+            // So many jiffies may be a little less than they say: the first may have been nearly over.
+            age_at_least: span(sent.max(received).saturating_sub(1)),
             idle: span(sent.min(received)),
             sent: self.sent,
             received: self.received,

@@ -98,7 +98,7 @@ fn every_field_arrives_where_it_belongs() {
         peer: "10.0.0.2:40001".parse().unwrap(),
         phase: Phase::Open,
         at: Time(1_000_000_000_000),
-        age_at_least: Duration::from_secs(30),
+        age_at_least: Duration::from_millis(29_996),
         inode: 9999,
         idle: Duration::from_secs(10),
         sent: 1,
@@ -252,7 +252,7 @@ fn idle_times_wrap_with_jiffies_and_the_future_is_nothing() {
         last_received: u32::MAX - 99,
         ..row()
     };
-    assert_eq!(age(wrapped), Duration::from_secs(1));
+    assert_eq!(age(wrapped), Duration::from_millis(996), "at least: a jiffy less");
     let future = HeldRow {
         last_sent: 50_010,
         last_received: 50_020,
