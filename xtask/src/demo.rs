@@ -127,25 +127,7 @@ pub(crate) fn play(tracer: &Path, incident: &Path) -> Result<()> {
         server.has_said("Too many open files"),
         "the server ran out of descriptors",
     );
-    let begun = Instant::now();
-    while watch.stall_of(server.pid()).is_none() && begun.elapsed() < STALL_WITHIN {
-        watch.listen(Duration::from_millis(500))?;
-    }
-    let stall = watch.stall_of(server.pid()).cloned().unwrap_or_default();
-    checks.that(
-        stall["at_limit"] == true && stall["descriptors"]["limit"] == 64 && stall["queued"].as_u64() > Some(0),
-        &format!(
-            "the server is told to be stalled at its limit: {} of {} descriptors, {} unaccepted (after {:.0} s)",
-            stall["descriptors"]["used"],
-            stall["descriptors"]["limit"],
-            stall["queued"],
-            begun.elapsed().as_secs_f64()
-        ),
-    );
-    checks.that(
-        stall["held"][0]["peer"] == CONTROLLER && stall["held"][0]["direction"] == "inbound",
-        "the controller is named as the one who fills it",
-    );
+    is_stalled(&mut watch, &server, &mut checks)?;
 
     say("act 4: the controller is replaced by its fixed version");
     controller.end(Ending::Terminate)?;
@@ -181,6 +163,30 @@ pub(crate) fn play(tracer: &Path, incident: &Path) -> Result<()> {
     let lost = watch.finish()?;
     checks.that(lost == 0, "no event was lost");
     checks.finish()
+}
+
+/// The server must be told to be stalled, and why.
+fn is_stalled(watch: &mut Watch, server: &Actor, checks: &mut Checks) -> Result<()> {
+    let begun = Instant::now();
+    while watch.stall_of(server.pid()).is_none() && begun.elapsed() < STALL_WITHIN {
+        watch.listen(Duration::from_millis(500))?;
+    }
+    let stall = watch.stall_of(server.pid()).cloned().unwrap_or_default();
+    checks.that(
+        stall["at_limit"] == true && stall["descriptors"]["limit"] == 64 && stall["queued"].as_u64() > Some(0),
+        &format!(
+            "the server is told to be stalled at its limit: {} of {} descriptors, {} unaccepted (after {:.0} s)",
+            stall["descriptors"]["used"],
+            stall["descriptors"]["limit"],
+            stall["queued"],
+            begun.elapsed().as_secs_f64()
+        ),
+    );
+    checks.that(
+        stall["held"][0]["peer"] == CONTROLLER && stall["held"][0]["direction"] == "inbound",
+        "the controller is named as the one who fills it",
+    );
+    Ok(())
 }
 
 /// The innocent client, once. Its exit code is its own affair: a frozen server does not answer.

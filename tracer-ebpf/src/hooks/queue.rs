@@ -26,7 +26,7 @@ struct Walk {
     /// The next `struct request_sock`.
     request: KernelPtr,
     /// Port of the listener.
-    local_port: u64,
+    local_port: u16,
     /// Whether a row found no room.
     is_full: u64,
 }
@@ -44,7 +44,7 @@ pub fn waiting(seq: KernelPtr, base: KernelPtr, local_port: u16) -> Option<()> {
     let mut walk = Walk {
         seq,
         request,
-        local_port: u64::from(local_port),
+        local_port,
         is_full: 0,
     };
     let step: extern "C" fn(u32, *mut Walk) -> i64 = step;
@@ -65,7 +65,7 @@ extern "C" fn step(_index: u32, walk: *mut Walk) -> i64 {
     // SAFETY: as above.
     let (seq, local_port) = (unsafe { (*walk).seq }, unsafe { (*walk).local_port });
     if let Some(base) = Probed::load::<KernelPtr>(request, &OFF_QUEUE_SOCK)
-        && let Some(is_full) = tell(seq, Sock::new(base), local_port as u16)
+        && let Some(is_full) = tell(seq, Sock::new(base), local_port)
         && is_full
     {
         // SAFETY: as above.

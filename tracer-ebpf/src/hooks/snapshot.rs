@@ -239,6 +239,7 @@ fn tell<A: Access>(
 
 /// Writes a row; `None` if there was no room.
 #[inline(always)]
+#[expect(clippy::cast_possible_truncation, reason = "a row has some hundred bytes")]
 pub fn write<R: IntoBytes>(seq: KernelPtr, row: *const R) -> Option<()> {
     // SAFETY: the row is initialised, has no padding, and is as long as said.
     let failed = unsafe {

@@ -72,10 +72,11 @@ pub fn leaked_before(context: &Context) -> anyhow::Result<()> {
     last.expect("at the end", &some)
 }
 
-/// At least as long as they were idle, and at most as long as they exist, but for the kernel's clock of idle times.
+/// At least as long as they were idle, but for two ticks of the kernel's clock of idle times, and at most as long as they
+/// exist.
 fn is_lower_bound(ages: Ages, exist: Duration) -> anyhow::Result<()> {
     const JIFFY: Duration = Duration::from_millis(10);
-    let sound = IDLE.saturating_sub(JIFFY).as_secs_f64()..(exist + JIFFY).as_secs_f64();
+    let sound = IDLE.saturating_sub(2 * JIFFY).as_secs_f64()..exist.as_secs_f64();
     ensure!(
         ages.at_least && sound.contains(&ages.oldest),
         "{ages:?} of connections that exist for {exist:?}"
