@@ -3,9 +3,10 @@
 mod reading;
 mod selection;
 
-use std::{fs, os::unix::fs::MetadataExt as _, time::SystemTime};
+use std::time::SystemTime;
 
 use crate::{
+    bpf::environment,
     cli::args::{By, List, Output},
     clock::boot_time,
     enrich,
@@ -47,7 +48,7 @@ pub fn run(options: List) -> anyhow::Result<()> {
         view,
         inventory,
         rows: options.rows.map_or(Ok(usize::MAX), usize::try_from)?,
-        own_namespace: own_namespace(),
+        own_namespace: environment::own_netns().unwrap_or(0),
         facts,
         source: reading.source,
         degraded: reading.degraded,
@@ -75,12 +76,4 @@ fn facts(inventory: &Inventory) -> Facts {
             Some((process.id, info.clone()))
         })
         .collect()
-}
-
-/// Inode number of this process's network namespace; 0 if that cannot be told.
-fn own_namespace() -> u32 {
-    fs::metadata("/proc/self/ns/net")
-        .ok()
-        .and_then(|namespace| u32::try_from(namespace.ino()).ok())
-        .unwrap_or(0)
 }

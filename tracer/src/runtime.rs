@@ -4,6 +4,7 @@ mod accounts;
 mod look;
 mod pipeline;
 mod simulation;
+mod telling;
 
 use std::{
     io::{IsTerminal as _, stdout},

@@ -2,6 +2,7 @@
 
 use std::{
     fs, io,
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
 };
 
@@ -42,6 +43,11 @@ pub fn ensure_tracefs() -> io::Result<()> {
 pub fn cgroup2_root() -> io::Result<PathBuf> {
     let mounts = fs::read_to_string("/proc/self/mounts")?;
     cgroup2_in(&mounts).ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "cgroup v2 is not mounted"))
+}
+
+/// Inode number of this process's network namespace; `None` if it cannot be told.
+pub fn own_netns() -> Option<u32> {
+    u32::try_from(fs::metadata("/proc/self/ns/net").ok()?.ino()).ok()
 }
 
 /// Number of ephemeral ports, from which the kernel chooses the local port of a connection, in this process's network

@@ -6,7 +6,6 @@
 use std::{
     fs,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream},
-    os::unix::fs::MetadataExt as _,
     thread,
     time::{Duration, Instant},
 };
@@ -15,6 +14,7 @@ use aya::maps::{MapData, RingBuf};
 
 use super::{
     coverage::{Coverage, Outcome},
+    environment::own_netns,
     plan::{Backend, Hook},
     preflight::in_initial_pid_namespace,
 };
@@ -99,13 +99,13 @@ fn connect_once(address: IpAddr) -> Option<Truth> {
     let (incoming, _) = listener.accept().ok()?;
     drop(outgoing);
     drop(incoming);
-    let netns = fs::metadata("/proc/self/ns/net").ok()?.ino();
+    let netns = own_netns()?;
     let comm = fs::read("/proc/self/comm").ok()?;
     let comm = Comm::from(comm.strip_suffix(b"\n").unwrap_or(&comm));
     Some(Truth {
         server,
         client,
-        netns: u32::try_from(netns).ok()?,
+        netns,
         comm,
     })
 }

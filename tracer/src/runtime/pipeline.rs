@@ -1,15 +1,13 @@
 //! Records in, text out: decode, ledger, detector, rendering, and the books of what was lost on the way.
 
 use std::{
-    fs,
     io::Write as _,
-    os::unix::fs::MetadataExt as _,
     time::{Duration, SystemTime},
 };
 
 use log::debug;
 
-use super::{accounts::Accounts, look::Look, simulation::SimulatedLoss};
+use super::{accounts::Accounts, look::Look, simulation::SimulatedLoss, telling::Telling};
 use crate::{
     bpf::{environment, filter::Filter, session::Session},
     cli::{args::Output, settings::Settings},
@@ -18,23 +16,20 @@ use crate::{
     ingest::decode::decode,
     leak::{
         Detector, Rules,
-        finding::{Finding, Kind, Stage},
+        finding::{Finding, Stage},
         growth::GrowthRule,
         stall::StallRule,
     },
     model::{
-        budget::PortUse,
         connection::{Direction, ProcessId},
         event::EventKind,
-        group::Aggregate,
         ledger::{Fact, Ledger},
-        process::ProcessInfo,
         snapshot::Snapshot,
         time::Time,
         view,
     },
     output::{
-        circumstances::{Circumstances, Comparison, Facts},
+        circumstances::{Comparison, Facts},
         json::{self, Wall},
         record::{Body, Books, ProgramMisses, Started, Summary, Totals},
         table, text,
@@ -49,8 +44,6 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// Processes that are looked up in one second.
 const STRANGERS: usize = 32;
-/// Openers that a finding names.
-const OPENERS: usize = 3;
 
 /// Everything between the ring buffer and stdout.
 pub struct Pipeline {
@@ -98,7 +91,7 @@ impl Pipeline {
             rows: settings.rows,
             filter: settings.session.filter.clone(),
             wall,
-            netns: own_netns(),
+            netns: environment::own_netns(),
             attached,
             degraded: Vec::new(),
             starts_in_ticks: false,
@@ -261,6 +254,14 @@ impl Pipeline {
     pub fn detect(&mut self, session: &mut Session, now: Time) -> anyhow::Result<()> {
         self.detector.tick(now, &self.ledger, &mut self.findings);
         let books = self.books(session);
+        let confidence = json::confidence(
+            self.attached,
+            &books,
+            self.ledger.total().older,
+            self.compared,
+            &self.degraded(),
+            self.wall,
+        );
         for finding in std::mem::take(&mut self.findings) {
             match finding.stage {
                 Stage::Opened => {
@@ -271,7 +272,15 @@ impl Pipeline {
                 Stage::Resolved(_) => self.alerts_open -= 1,
             }
             let info = self.known.look_up(finding.process, finding.comm).cloned();
-            let circumstances = self.circumstances(&finding, info.as_ref(), &books, now);
+            let telling = Telling {
+                ledger: &self.ledger,
+                confidence: &confidence,
+                ports: self.ports,
+                own_netns: self.netns,
+                wall: self.wall,
+                now,
+            };
+            let circumstances = telling.circumstances(&finding, info.as_ref());
             match self.output {
                 Output::Text => {
                     let told = text::finding(&finding, &circumstances);
@@ -284,49 +293,6 @@ impl Pipeline {
             }
         }
         Ok(())
-    }
-
-    fn circumstances<'a>(
-        &self,
-        finding: &Finding,
-        info: Option<&'a ProcessInfo>,
-        books: &Books,
-        now: Time,
-    ) -> Circumstances<'a> {
-        let (ledger, process) = (&self.ledger, finding.process);
-        let (ports, openers) = match &finding.kind {
-            Kind::Growth(growth) => {
-                let available = self
-                    .ports
-                    .filter(|_| growth.group.direction == Direction::Outbound);
-                let ports = ledger.peers().get(&growth.group).zip(available).map(
-                    |(Aggregate { tally, .. }, available)| {
-                        let (opened, closed) = (&tally.opened_rate, &tally.closed_rate);
-                        let used = tally.open + tally.connecting;
-                        PortUse::new(used, available, opened.per_minute(now), closed.per_minute(now))
-                    },
-                );
-                (ports, view::openers(ledger, process, &growth.group, OPENERS))
-            }
-            Kind::Stalled(_) => (None, Vec::new()),
-        };
-        Circumstances {
-            confidence: json::confidence(
-                self.attached,
-                books,
-                ledger.total().older,
-                self.compared,
-                &self.degraded(),
-                self.wall,
-            ),
-            info,
-            standing: ledger.budget(process, now),
-            ports,
-            openers,
-            own_netns: self.netns,
-            wall: self.wall,
-            now,
-        }
     }
 
     /// Reads about processes before they are gone; a few at a time.
@@ -441,11 +407,6 @@ fn rules(settings: &Settings) -> Rules {
         rules.push(Box::new(StallRule::new(settings.stall)));
     }
     Rules::new(rules)
-}
-
-fn own_netns() -> Option<u32> {
-    let netns = fs::metadata("/proc/self/ns/net").ok()?.ino();
-    u32::try_from(netns).ok()
 }
 
 /// Says something on stderr. Nobody may be listening, or the disk behind it may be full: that is no reason to stop.
