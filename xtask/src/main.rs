@@ -145,6 +145,7 @@ fn in_vm(args: VmArgs) -> Result<ExitCode> {
         memory: args.memory,
         smp: args.smp.unwrap_or(if args.append_icount { 1 } else { 2 }),
         icount: args.append_icount,
+        shown: true,
         timeout: Duration::from_secs(args.timeout),
         ..vm::Vm::new(args.kernel, &name, args.command)
     };

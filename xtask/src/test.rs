@@ -4,9 +4,10 @@ use std::fs;
 use std::io::{self, BufRead as _, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 
 use crate::process::{self, say};
 use crate::program::{self, Linking};
@@ -95,9 +96,22 @@ impl Session {
         self.tests("kernel tests, this machine", filter, || {
             native_kernel_tests(programs, filter)
         });
-        for series in Series::ALL {
+        // Side by side: a guest waits more than it computes.
+        let guests = thread::scope(|scope| {
+            let provided = Series::ALL.map(|series| (series, Vm::provide(series)));
+            let running = provided.map(|(series, provided)| {
+                let run = move || provided.and_then(|()| guest_kernel_tests(series, programs, filter));
+                (series, scope.spawn(run))
+            });
+            running.map(|(series, run)| (series, run.join()))
+        });
+        for (series, tally) in guests {
             let name = format!("kernel tests, kernel {series}");
-            self.tests(&name, filter, || guest_kernel_tests(series, programs, filter));
+            self.tests(&name, filter, || {
+                let (tally, log) = tally.map_err(|_| anyhow!("the run panicked"))??;
+                io::stdout().write_all(&log).context("cannot show the log")?;
+                tally
+            });
         }
     }
 
@@ -194,7 +208,12 @@ fn native_kernel_tests(programs: &Programs, filter: Option<&str>) -> Result<Tall
     counted(&mut command, io::stdout())
 }
 
-fn guest_kernel_tests(series: Series, programs: &Programs, filter: Option<&str>) -> Result<Tally> {
+/// What came of the tests in a guest, and everything that its console said.
+fn guest_kernel_tests(
+    series: Series,
+    programs: &Programs,
+    filter: Option<&str>,
+) -> Result<(Result<Tally>, Vec<u8>)> {
     let tests = programs.tests.to_string_lossy().into_owned();
     let command = [tests].into_iter().chain(filter.map(str::to_owned)).collect();
     let guest = Vm {
@@ -211,17 +230,17 @@ fn guest_kernel_tests(series: Series, programs: &Programs, filter: Option<&str>)
             ),
         ],
         timeout: KERNEL_TESTS,
+        shown: false,
         ..Vm::new(series, "kernel-tests", command)
     };
     let outcome = guest.run()?;
-    let code = outcome.exit_code()?;
     let log = fs::read(&outcome.log).with_context(|| format!("cannot read {}", outcome.log.display()))?;
     let tally = Tally::of_text(&String::from_utf8_lossy(&log));
-    judged(
-        tally,
-        code == 0,
-        &format!("exit code {code} in the guest; see {}", outcome.log.display()),
-    )
+    let judged = outcome.exit_code().and_then(|code| {
+        let why = format!("exit code {code} in the guest; see {}", outcome.log.display());
+        judged(tally, code == 0, &why)
+    });
+    Ok((judged, log))
 }
 
 /// Runs a command that prints closing lines; its output passes through.

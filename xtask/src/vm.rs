@@ -50,6 +50,8 @@ pub(crate) struct Vm {
     pub(crate) smp: u32,
     /// Makes one guest instruction one virtual nanosecond; needs one processor.
     pub(crate) icount: bool,
+    /// Whether what the console says goes to stdout as it is said, and not only to the log.
+    pub(crate) shown: bool,
     /// After this the guest is killed.
     pub(crate) timeout: Duration,
 }
@@ -102,8 +104,15 @@ impl Vm {
             memory: 1024,
             smp: 2,
             icount: false,
+            shown: true,
             timeout: Duration::from_mins(5),
         }
+    }
+
+    /// Installs and fetches what a guest with this kernel needs, where it is missing.
+    pub(crate) fn provide(series: Series) -> Result<()> {
+        apt::ensure_program(QEMU, "qemu-system-x86", "running a guest kernel")?;
+        kernel::fetch(series).map(drop)
     }
 
     /// Boots, runs the command, powers off.
@@ -162,7 +171,12 @@ impl Vm {
         let child = command.spawn().with_context(|| format!("cannot start {QEMU}"))?;
         let mut guest = Guest(child);
         let console = guest.0.stdout.take().context("the guest has no console")?;
-        let ended = console::follow(console, io::stdout(), file, marker, self.timeout);
+        let out: Box<dyn io::Write + Send> = if self.shown {
+            Box::new(io::stdout())
+        } else {
+            Box::new(io::sink())
+        };
+        let ended = console::follow(console, out, file, marker, self.timeout);
         ended.with_context(|| format!("cannot write {}", log.display()))
     }
 }

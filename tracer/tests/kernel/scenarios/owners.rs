@@ -93,8 +93,22 @@ pub fn held_twice(context: &Context) -> anyhow::Result<()> {
     let two = scene.truth((4, 2), (4, 0));
     scene.tracer.expect("two are closed", &two)?;
     scene.client.close(&connected[2..])?;
+    let port = scene.listener.port();
+    let alone = |closed, by_server| {
+        let client = Counts {
+            given: 2,
+            open: 0,
+            ..counts(4, 2)
+        };
+        Ledger::default()
+            .process(&scene.client, client)
+            .process(&other, received(2, closed))
+            .peer(Outbound, loopback(1), port, counts(4, 2 + closed))
+            .both(&scene.server, Inbound, loopback(1), port, counts(4, by_server))
+    };
+    let (moved, all) = (alone(0, 0), alone(2, 4));
+    scene.tracer.expect("two are the receiver's alone", &moved)?;
     other.close(&passed[2..])?;
     scene.server.close(&accepted)?;
-    let all = scene.truth((4, 4), (4, 4));
     scene.tracer.stop()?.expect("at the end", &all)
 }
