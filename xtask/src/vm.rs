@@ -209,9 +209,13 @@ fn remove_stale(directory: &Path) -> Result<()> {
         let path = entry.with_context(context)?.path();
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
         let pid = name.rsplit('-').next().unwrap_or_default();
-        // A concurrent run may have removed its own in between.
-        if !Path::new("/proc").join(pid).is_dir() && path.exists() {
-            fs::remove_file(&path).with_context(context)?;
+        if Path::new("/proc").join(pid).is_dir() {
+            continue;
+        }
+        match fs::remove_file(&path) {
+            // A concurrent run was faster.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            removed => removed.with_context(context)?,
         }
     }
     Ok(())
