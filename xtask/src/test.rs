@@ -108,8 +108,12 @@ impl Session {
         for (series, tally) in guests {
             let name = format!("kernel tests, kernel {series}");
             self.tests(&name, filter, || {
-                let (tally, log) = tally.map_err(|_| anyhow!("the run panicked"))??;
+                let Guest { tally, log, took } = tally.map_err(|_| anyhow!("the run panicked"))??;
                 io::stdout().write_all(&log).context("cannot show the log")?;
+                say(format_args!(
+                    "it ran for {:.1} s, beside the other",
+                    took.as_secs_f64()
+                ));
                 tally
             });
         }
@@ -208,12 +212,16 @@ fn native_kernel_tests(programs: &Programs, filter: Option<&str>) -> Result<Tall
     counted(&mut command, io::stdout())
 }
 
-/// What came of the tests in a guest, and everything that its console said.
-fn guest_kernel_tests(
-    series: Series,
-    programs: &Programs,
-    filter: Option<&str>,
-) -> Result<(Result<Tally>, Vec<u8>)> {
+/// What came of the tests in a guest.
+struct Guest {
+    tally: Result<Tally>,
+    /// Everything that its console said.
+    log: Vec<u8>,
+    took: Duration,
+}
+
+fn guest_kernel_tests(series: Series, programs: &Programs, filter: Option<&str>) -> Result<Guest> {
+    let started = Instant::now();
     let tests = programs.tests.to_string_lossy().into_owned();
     let command = [tests].into_iter().chain(filter.map(str::to_owned)).collect();
     let guest = Vm {
@@ -236,11 +244,15 @@ fn guest_kernel_tests(
     let outcome = guest.run()?;
     let log = fs::read(&outcome.log).with_context(|| format!("cannot read {}", outcome.log.display()))?;
     let tally = Tally::of_text(&String::from_utf8_lossy(&log));
-    let judged = outcome.exit_code().and_then(|code| {
+    let tally = outcome.exit_code().and_then(|code| {
         let why = format!("exit code {code} in the guest; see {}", outcome.log.display());
         judged(tally, code == 0, &why)
     });
-    Ok((judged, log))
+    Ok(Guest {
+        tally,
+        log,
+        took: started.elapsed(),
+    })
 }
 
 /// Runs a command that prints closing lines; its output passes through.

@@ -69,6 +69,8 @@ struct Watch {
     head: ConnectionId,
     /// The first snapshot that showed it there.
     head_since: Time,
+    /// Whether the process was at its limit then.
+    at_limit: bool,
     alert: Option<Alert>,
 }
 
@@ -107,11 +109,18 @@ impl StallRule {
             // Not a new snapshot, or one that says nothing.
             (Some(before), _) if before.read == read => return Some(before),
             (before, State::Unread) => return before.map(|before| Watch { read, ..before }),
-            (Some(before), State::Headed(first)) if before.head == first.id => Watch { read, ..before },
+            // A process that has got descriptors again is about to accept: it gets the time to.
+            (Some(before), State::Headed(first))
+                if before.head == first.id
+                    && (before.alert.is_some() || !before.at_limit || look.at_limit) =>
+            {
+                Watch { read, ..before }
+            }
             (before, State::Headed(first)) => Watch {
                 read,
                 head: first.id,
                 head_since: read,
+                at_limit: look.at_limit,
                 alert: before.and_then(|before| before.alert),
             },
             (before, State::Empty) => Watch { read, ..before? },

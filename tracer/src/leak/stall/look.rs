@@ -25,7 +25,8 @@ pub(super) struct Look<'a> {
     pub(super) socket: &'a ListeningSocket,
     ledger: &'a Ledger,
     holders_at_limit: u32,
-    at_limit: bool,
+    /// Whether all processes that accept are at their limit, as far as their tables are known.
+    pub(super) at_limit: bool,
 }
 
 /// How things stand in a queue.

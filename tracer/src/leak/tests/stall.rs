@@ -240,6 +240,25 @@ fn a_full_queue_makes_it_plain_sooner() {
 }
 
 #[test]
+fn a_server_that_has_just_got_descriptors_again_gets_the_time_to_accept() {
+    let mut host = Host::new();
+    let waiting = |waited| Socket::queue(&[(1, waited), (2, waited), (3, waited)]);
+    assert_eq!(host.see_one(0.0, waiting(9.0).using(64, 64)), []);
+    assert_eq!(
+        host.see_one(5.0, waiting(14.0).using(12, 64)),
+        [],
+        "its clients have just gone"
+    );
+    assert_eq!(
+        host.see_one(10.0, waiting(19.0).using(12, 64)),
+        OPENED,
+        "it does not use it"
+    );
+    assert!(!host.last().at_limit);
+    assert_eq!(host.last().stuck_for, seconds(5.0));
+}
+
+#[test]
 fn one_snapshot_is_no_confirmation_however_often_it_is_looked_at() {
     let mut host = Host::new();
     let stuck = |waited| Socket::queue(&[(1, waited)]).using(64, 64);
