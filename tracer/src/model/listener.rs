@@ -2,7 +2,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     net::{Ipv4Addr, SocketAddr},
     time::Duration,
 };
@@ -117,10 +117,11 @@ pub fn of(snapshot: &Snapshot) -> Vec<ListeningSocket> {
             socket.holders.push((row.process, row.comm));
         }
     }
+    // A queue is read once for each descriptor of its socket, and a server may have many workers.
+    let mut seen = HashSet::with_capacity(snapshot.waiting.len());
     for waiting in &snapshot.waiting {
         if let Some(socket) = sockets.get_mut(&waiting.listener)
-            // A queue is read once for each descriptor of its socket.
-            && socket.waiting.iter().all(|known| known.id != waiting.id)
+            && seen.insert((waiting.listener, waiting.id))
         {
             socket.waiting.push(*waiting);
         }
