@@ -148,7 +148,7 @@ async fn trace(settings: &Settings, started: Started) -> anyhow::Result<()> {
     // A program that is running on another CPU may still have something to say.
     let patience = Instant::now() + LAST_WORDS;
     while reader.drain(BATCH, |record| pipeline.take(record))
-        || (pipeline.awaits_records(&mut session) && Instant::now() < patience)
+        || (pipeline.awaits_records(&session) && Instant::now() < patience)
     {}
     pipeline.finish(&mut session, boot_time(), reason)
 }

@@ -48,8 +48,14 @@ impl Accounts {
         }
     }
 
-    /// The books as they stand.
-    pub fn books(&mut self, session: &mut Session, irregular: Irregularities) -> Books {
+    /// Records that the kernel side has handed over, without those of the self-test, which took them out before they
+    /// got here.
+    pub fn submitted(&mut self, session: &Session) -> u64 {
+        self.read(session);
+        cell(&self.cells, Counter::Submitted).saturating_sub(session.own_records())
+    }
+
+    fn read(&mut self, session: &Session) {
         match session.counters() {
             Ok(cells) => self.cells = cells,
             // The last good reading stands; that it is not the newest is told with every finding.
@@ -61,11 +67,15 @@ impl Accounts {
             }
             Err(_) => {}
         }
+    }
+
+    /// The books as they stand.
+    pub fn books(&mut self, session: &mut Session, irregular: Irregularities) -> Books {
+        let submitted = self.submitted(session);
         let misses = session.misses();
         Books {
-            // The self-test took its own records out before they got here.
             seen: cell(&self.cells, Counter::Seen).saturating_sub(session.own_records()),
-            submitted: cell(&self.cells, Counter::Submitted).saturating_sub(session.own_records()),
+            submitted,
             ring_full: cell(&self.cells, Counter::RingFull),
             map_full: cell(&self.cells, Counter::MapFull),
             unreadable: cell(&self.cells, Counter::Unreadable),

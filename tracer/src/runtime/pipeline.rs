@@ -213,12 +213,12 @@ impl Pipeline {
     }
 
     /// Records that the kernel side has handed over.
-    pub fn submitted(&mut self, session: &mut Session) -> u64 {
-        self.books(session).submitted
+    pub fn submitted(&mut self, session: &Session) -> u64 {
+        self.accounts.submitted(session)
     }
 
     /// Whether records were handed over that have not arrived.
-    pub fn awaits_records(&mut self, session: &mut Session) -> bool {
+    pub fn awaits_records(&mut self, session: &Session) -> bool {
         self.submitted(session) > self.accounts.received
     }
 
@@ -253,6 +253,9 @@ impl Pipeline {
     /// [made good](Self::needs_reconciling) before.
     pub fn detect(&mut self, session: &mut Session, now: Time) -> anyhow::Result<()> {
         self.detector.tick(now, &self.ledger, &mut self.findings);
+        if self.findings.is_empty() {
+            return Ok(());
+        }
         let books = self.books(session);
         let confidence = json::confidence(
             self.attached,
