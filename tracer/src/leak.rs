@@ -10,10 +10,7 @@ pub mod stall;
 #[cfg(test)]
 mod tests;
 
-use crate::model::{
-    ledger::{Fact, Ledger},
-    time::Time,
-};
+use crate::model::{fact::Fact, ledger::Ledger, time::Time};
 use finding::Finding;
 
 /// Something that accuses.

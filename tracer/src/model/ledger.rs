@@ -14,6 +14,7 @@ use super::{
     budget::{Budget, Standing},
     connection::{Connection, ConnectionId, GroupKey, PeerKey, Phase, Phases, ProcessId},
     event::{EndCause, Event, EventKind},
+    fact::Fact,
     group::{Aggregate, Group, Table},
     listener::ListeningSocket,
     name::Comm,
@@ -41,46 +42,6 @@ impl Default for Limits {
             retention: Duration::from_mins(10),
         }
     }
-}
-
-/// A change of the books that a detector wants to know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fact {
-    /// A connection opened.
-    Opened {
-        /// In this group.
-        group: GroupKey,
-        /// When.
-        at: Time,
-    },
-    /// A connection was found that had opened unseen.
-    Found {
-        /// In this group.
-        group: GroupKey,
-        /// It had opened then, or earlier.
-        at: Time,
-    },
-    /// A connection closed.
-    Closed {
-        /// In this group.
-        group: GroupKey,
-        /// When.
-        at: Time,
-        /// When it had opened.
-        opened: Time,
-    },
-    /// A snapshot found a connection with another process than the one it counted for: after `fork`, or passed on
-    /// through a UNIX socket.
-    Moved {
-        /// The group that had it.
-        from: GroupKey,
-        /// The group that has it.
-        to: GroupKey,
-        /// When that was noticed.
-        at: Time,
-        /// When it had opened; `None` if nobody saw that.
-        opened: Option<Time>,
-    },
 }
 
 /// Events that did not fit the books. None of them is an error of the traced programs.
@@ -139,6 +100,8 @@ pub struct Ledger {
     pub(super) budgets: HashMap<ProcessId, Budget>,
     /// Connections that were open then.
     pub(super) open_at_snapshot: HashMap<ProcessId, u32>,
+    /// When the last snapshot began.
+    pub(super) compared: Option<Time>,
 }
 
 impl Ledger {
@@ -161,6 +124,7 @@ impl Ledger {
             listeners: Vec::new(),
             budgets: HashMap::new(),
             open_at_snapshot: HashMap::new(),
+            compared: None,
         }
     }
 
