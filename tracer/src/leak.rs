@@ -3,6 +3,7 @@
 //! Pure, behind one interface: facts and ticks in, [`Finding`]s out ([`Detector`]). The rules in force are
 //! [`growth::GrowthRule`] and [`stall::StallRule`]; [`Rules`] runs them side by side.
 
+pub mod evidence;
 pub mod finding;
 pub mod growth;
 pub mod stall;
