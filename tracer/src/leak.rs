@@ -4,17 +4,21 @@
 //! [`growth::GrowthRule`] and [`stall::StallRule`]; [`Rules`] runs them side by side.
 
 mod alert;
+mod backstop;
 mod cadence;
 mod describe;
 pub mod evidence;
 pub mod finding;
 pub mod growth;
+mod judge;
+mod lineage;
 mod rings;
 mod shape;
 pub mod stall;
 mod surge;
 pub mod survivors;
 pub mod thresholds;
+mod unanswered;
 mod usage;
 mod watch;
 

@@ -83,7 +83,7 @@ pub struct Ground {
 
 impl Alert {
     /// Opens one.
-    pub fn new(number: u64, ground: Ground, watch: &Watch, now: Time) -> Self {
+    pub fn new((number, lives): (u64, u32), ground: Ground, watch: &Watch, now: Time) -> Self {
         let open = watch.total(ground.population);
         let scale = ground.picture.map(|(scale, _)| scale);
         Self {
@@ -104,7 +104,7 @@ impl Alert {
             at_peak: (watch.opened, watch.closed, watch.closed_gone),
             looked_at: now,
             old_peak: (0.0, now),
-            lives: 1,
+            lives,
         }
     }
 
