@@ -511,7 +511,7 @@ fn told(
     thresholds: &Thresholds,
     now: Time,
 ) -> Finding {
-    let leak = describe::leak(watch, alert, ledger, thresholds, now);
+    let leak = describe::leak(&alert.sight(watch), ledger, thresholds, now);
     alert.tier = alert.tier.max(leak.tier);
     alert.severity = alert.severity.max(leak.severity);
     alert.told = leak.open;
