@@ -3,17 +3,29 @@
 //! Pure, behind one interface: facts and ticks in, [`Finding`]s out ([`Detector`]). The rules in force are
 //! [`growth::GrowthRule`] and [`stall::StallRule`]; [`Rules`] runs them side by side.
 
+mod alert;
+mod backstop;
+mod cadence;
+mod describe;
+pub mod evidence;
 pub mod finding;
 pub mod growth;
+mod judge;
+mod lineage;
+mod rings;
+mod shape;
 pub mod stall;
+mod surge;
+pub mod survivors;
+pub mod thresholds;
+mod unanswered;
+mod usage;
+mod watch;
 
 #[cfg(test)]
 mod tests;
 
-use crate::model::{
-    ledger::{Fact, Ledger},
-    time::Time,
-};
+use crate::model::{fact::Fact, ledger::Ledger, time::Time};
 use finding::Finding;
 
 /// Something that accuses.

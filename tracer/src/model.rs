@@ -5,6 +5,7 @@
 pub mod budget;
 pub mod connection;
 pub mod event;
+pub mod fact;
 pub mod group;
 pub mod inventory;
 pub mod ledger;

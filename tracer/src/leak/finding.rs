@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use super::evidence::{Exhaustion, Leak};
 use crate::model::{
     connection::{PeerKey, Phases, ProcessId},
     name::Comm,
@@ -20,6 +21,8 @@ pub enum Rule {
     Growth,
     /// [`stall`](super::stall).
     Stall,
+    /// A process nears its descriptor limit.
+    Limit,
 }
 
 /// Stable identity of a finding for as long as the tracer runs. Each rule numbers its own.
@@ -36,6 +39,7 @@ impl fmt::Display for FindingId {
         let rule = match self.rule {
             Rule::Growth => "leak",
             Rule::Stall => "stall",
+            Rule::Limit => "limit",
         };
         write!(f, "{rule}-{}", self.number)
     }
@@ -46,7 +50,7 @@ impl fmt::Display for FindingId {
 pub enum Stage {
     /// It is new.
     Opened,
-    /// It is worse than when it was last told: twice as many connections, or a queue that is full by now.
+    /// There is real news: it is surer, twice as many, an hour from the limit, or the queue is full by now.
     Updated,
     /// It is over.
     Resolved(Resolution),
@@ -61,10 +65,20 @@ pub enum Resolution {
     AcceptingAgain,
     /// Nobody holds the listening socket any more.
     ListenerGone,
+    /// The process has exited.
+    ProcessExited,
+    /// The peer closed most of them, and the process let go.
+    ClosedByPeer,
+    /// As many as open close again, at the age at which none did.
+    Balanced,
+    /// They are still there, but have not grown for long.
+    Plateaued,
+    /// There is room below the limit again.
+    Relieved,
 }
 
 /// Something that is wrong, or was.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
     /// Which.
     pub id: FindingId,
@@ -81,12 +95,16 @@ pub struct Finding {
 }
 
 /// What can be wrong.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Kind {
     /// A group of connections only grows.
     Growth(Growth),
+    /// Connections pile up.
+    Leak(Box<Leak>),
     /// A server does not accept.
     Stalled(Stalled),
+    /// A process nears its descriptor limit.
+    Exhaustion(Exhaustion),
 }
 
 /// A group that leaks, or did.

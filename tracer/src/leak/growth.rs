@@ -11,7 +11,8 @@ use super::{
 };
 use crate::model::{
     connection::GroupKey,
-    ledger::{Fact, Ledger},
+    fact::{Fact, Start},
+    ledger::Ledger,
     time::Time,
 };
 
@@ -83,7 +84,7 @@ impl GrowthRule {
 impl Detector for GrowthRule {
     fn observe(&mut self, fact: &Fact) {
         match *fact {
-            Fact::Opened { group, at } => {
+            Fact::Opened { group, at, .. } => {
                 let watch = self.watched.entry(group).or_default();
                 let fresh = Row {
                     opened: 0,
@@ -104,14 +105,16 @@ impl Detector for GrowthRule {
                 }
             }
             // When it opened is not known: it is no growth that anybody saw.
-            Fact::Found { .. } => {}
+            Fact::Found { .. } | Fact::Retracted { .. } | Fact::PeerGone { .. } => {}
             // The one did not close it, but has it no more; the other has it since it opened.
-            Fact::Moved { from, to, opened, .. } => {
+            Fact::Moved {
+                id, from, to, life, ..
+            } => {
                 if let Some(watch) = self.watched.get_mut(&from) {
                     watch.row = None;
                 }
-                if let Some(at) = opened {
-                    self.observe(&Fact::Opened { group: to, at });
+                if let Start::Seen(at) = life.opened {
+                    self.observe(&Fact::Opened { id, group: to, at });
                 }
             }
             Fact::Closed { group, .. } => {

@@ -15,7 +15,8 @@ use super::{
 };
 use crate::model::{
     connection::{ConnectionId, ProcessId},
-    ledger::{Fact, Ledger},
+    fact::Fact,
+    ledger::Ledger,
     listener::ListeningSocket,
     name::Comm,
     snapshot::{ListenerId, Waiting},

@@ -88,7 +88,7 @@ impl Bench {
 fn growth(finding: &Finding) -> Growth {
     match finding.kind {
         Kind::Growth(growth) => growth,
-        Kind::Stalled(_) => panic!("{finding:?} is of the other rule"),
+        Kind::Stalled(_) | Kind::Leak(_) | Kind::Exhaustion(_) => panic!("{finding:?} is of the other rule"),
     }
 }
 

@@ -3,11 +3,15 @@
 use std::{
     fmt,
     net::{IpAddr, SocketAddr},
+    time::Duration,
 };
 
 use tracer_common::socket::direction;
 
-use super::time::Time;
+use super::{
+    fact::{Life, Start},
+    time::Time,
+};
 
 /// Identity of a connection: given by the kernel programs at open, never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -197,9 +201,38 @@ pub struct Connection {
     pub phase: Phase,
     /// When it got there.
     pub phase_since: Time,
+    /// When it began to be held, and to be of no use.
+    pub life: Life,
+    /// What it carried; `None` if nobody told yet.
+    pub traffic: Option<Traffic>,
+}
+
+/// What a connection carried: application bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Traffic {
+    /// Sent and acknowledged.
+    pub sent: u64,
+    /// Received.
+    pub received: u64,
+    /// When the last of them moved, give or take [`Traffic::EVERY`].
+    pub last: Time,
+    /// When this was noted.
+    pub noted: Time,
+}
+
+impl Traffic {
+    /// Changes are noted no more often than this.
+    pub const EVERY: Duration = Duration::from_mins(1);
 }
 
 impl Connection {
+    /// Notes that the peer is gone; whether that is news.
+    pub fn lose_peer(&mut self, since: Start) -> bool {
+        let is_news = self.life.peer_gone.is_none();
+        self.life.peer_gone.get_or_insert(since);
+        is_news
+    }
+
     /// Goes on to a phase.
     pub fn enter(&mut self, phase: Phase, at: Time) {
         self.phase = phase;

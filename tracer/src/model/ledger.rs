@@ -14,6 +14,7 @@ use super::{
     budget::{Budget, Standing},
     connection::{Connection, ConnectionId, GroupKey, PeerKey, Phase, Phases, ProcessId},
     event::{EndCause, Event, EventKind},
+    fact::Fact,
     group::{Aggregate, Group, Table},
     listener::ListeningSocket,
     name::Comm,
@@ -41,46 +42,6 @@ impl Default for Limits {
             retention: Duration::from_mins(10),
         }
     }
-}
-
-/// A change of the books that a detector wants to know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fact {
-    /// A connection opened.
-    Opened {
-        /// In this group.
-        group: GroupKey,
-        /// When.
-        at: Time,
-    },
-    /// A connection was found that had opened unseen.
-    Found {
-        /// In this group.
-        group: GroupKey,
-        /// It had opened then, or earlier.
-        at: Time,
-    },
-    /// A connection closed.
-    Closed {
-        /// In this group.
-        group: GroupKey,
-        /// When.
-        at: Time,
-        /// When it had opened.
-        opened: Time,
-    },
-    /// A snapshot found a connection with another process than the one it counted for: after `fork`, or passed on
-    /// through a UNIX socket.
-    Moved {
-        /// The group that had it.
-        from: GroupKey,
-        /// The group that has it.
-        to: GroupKey,
-        /// When that was noticed.
-        at: Time,
-        /// When it had opened; `None` if nobody saw that.
-        opened: Option<Time>,
-    },
 }
 
 /// Events that did not fit the books. None of them is an error of the traced programs.
@@ -139,6 +100,12 @@ pub struct Ledger {
     pub(super) budgets: HashMap<ProcessId, Budget>,
     /// Connections that were open then.
     pub(super) open_at_snapshot: HashMap<ProcessId, u32>,
+    /// When the last snapshot began.
+    pub(super) compared: Option<Time>,
+    /// Whether anybody tells what connections carry.
+    pub(super) tells_traffic: bool,
+    /// Processes that are known to have exited, of those that are in the books.
+    exited: HashSet<ProcessId>,
 }
 
 impl Ledger {
@@ -161,6 +128,9 @@ impl Ledger {
             listeners: Vec::new(),
             budgets: HashMap::new(),
             open_at_snapshot: HashMap::new(),
+            compared: None,
+            tells_traffic: false,
+            exited: HashSet::new(),
         }
     }
 
@@ -201,6 +171,7 @@ impl Ledger {
         self.peers.forget_stale(stale);
         for process in self.processes.forget_stale(stale) {
             self.names.remove(&process);
+            self.exited.remove(&process);
         }
     }
 
@@ -230,6 +201,16 @@ impl Ledger {
             phases.add(connection.phase);
         }
         phases
+    }
+
+    /// Whether anybody tells what connections carry: if so, one of which nothing is told carries nothing.
+    pub fn tells_traffic(&self) -> bool {
+        self.tells_traffic
+    }
+
+    /// Whether the last snapshot missed a connection: it has probably closed.
+    pub fn misses(&self, id: ConnectionId) -> bool {
+        self.missing.contains(&id)
     }
 
     /// The groups.
@@ -264,6 +245,24 @@ impl Ledger {
             .get(&process)
             .map_or(0, |process| process.tally.open);
         Some(self.budgets.get(&process)?.standing(open, now))
+    }
+
+    /// The processes whose descriptor table is known, in no order.
+    pub fn budgeted(&self) -> impl Iterator<Item = ProcessId> {
+        self.budgets.keys().copied()
+    }
+
+    /// Notes that a process has exited. What it held, the events tell.
+    pub fn note_exit(&mut self, process: ProcessId) {
+        if self.processes.get(&process).is_some() {
+            self.exited.insert(process);
+        }
+        self.budgets.remove(&process);
+    }
+
+    /// Whether a process is known to have exited.
+    pub fn has_exited(&self, process: ProcessId) -> bool {
+        self.exited.contains(&process)
     }
 
     /// Whether a process has used up its descriptors, by the books, since they were last counted; or has so many more

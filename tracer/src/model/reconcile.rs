@@ -3,13 +3,17 @@
 //! The snapshot is the truth about descriptors, the events are the truth about time: what an event told is never
 //! overwritten, what it failed to tell is made good.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use super::{
     budget::Budget,
-    connection::{Connection, ConnectionId, Direction, GroupKey, Phase, ProcessId},
+    connection::{ConnectionId, Direction, GroupKey, Phase, ProcessId, Traffic},
     event::{Opening, StateChange},
-    ledger::{Entrance, Fact, Ledger},
+    fact::Fact,
+    ledger::{Entrance, Ledger},
     listener::{self, ListeningSocket},
     snapshot::{Descriptors, Held, Reconciled, Snapshot, Waiting},
     time::Time,
@@ -103,7 +107,11 @@ impl Ledger {
                 *name = row.comm;
             }
         }
+        for row in &snapshot.held {
+            self.note_traffic(row.id, (row.sent, row.received), row.idle, row.at);
+        }
         self.read_budgets(&snapshot.descriptors);
+        self.compared = Some(snapshot.began);
         self.irregularities.unlisted = snapshot.untracked;
         reconciled
     }
@@ -160,6 +168,55 @@ impl Ledger {
         u32::try_from(held.count()).unwrap_or(u32::MAX)
     }
 
+    /// Enters a connection that was found held, in a phase, at a time; `opened` is when it opened at the latest.
+    pub fn find(
+        &mut self,
+        id: ConnectionId,
+        opening: Opening,
+        opened: Time,
+        (phase, at): (Phase, Time),
+        facts: &mut Vec<Fact>,
+    ) {
+        self.enter(id, opened, opening, Entrance::Found { phase, at }, facts);
+    }
+
+    /// Notes how many application bytes a held connection has sent and received, and how long none of them has moved;
+    /// says whether that is news.
+    pub fn note_traffic(
+        &mut self,
+        id: ConnectionId,
+        (sent, received): (u64, u64),
+        idle: Duration,
+        at: Time,
+    ) -> bool {
+        self.tells_traffic = true;
+        let Some(connection) = self.connections.get_mut(&id) else {
+            return false;
+        };
+        let is_news = connection.traffic.is_none_or(|before| {
+            (before.sent, before.received) != (sent, received) && at.since(before.noted) >= Traffic::EVERY
+        });
+        if is_news {
+            connection.traffic = Some(Traffic {
+                sent,
+                received,
+                last: at.earlier(idle),
+                noted: at,
+            });
+        }
+        is_news
+    }
+
+    /// Enters the descriptor table of a process.
+    pub fn note_descriptors(&mut self, table: Descriptors) {
+        let open = self.processes().get(&table.process);
+        let open = open.map_or(0, |process| process.tally.open);
+        self.budgets
+            .entry(table.process)
+            .and_modify(|budget| budget.read(table, open))
+            .or_insert_with(|| Budget::new(table, open));
+    }
+
     /// Enters a connection that was open before anybody watched; says whether it is watched.
     fn add_older(
         &mut self,
@@ -180,22 +237,8 @@ impl Ledger {
         if !self.is_watched(row.id, &opening, admits) {
             return false;
         }
-        self.enter(
-            row.id,
-            row.at.earlier(row.age_at_least),
-            opening,
-            Entrance::Found,
-            facts,
-        );
-        if let Some(Connection {
-            phase, phase_since, ..
-        }) = self.connections.get_mut(&row.id)
-        {
-            // Open or connecting already; half closed and dead ones came to that at an unknown time.
-            if *phase == Phase::Open {
-                (*phase, *phase_since) = (row.phase, row.at);
-            }
-        }
+        let opened = row.at.earlier(row.age_at_least);
+        self.find(row.id, opening, opened, (row.phase, row.at), facts);
         true
     }
 

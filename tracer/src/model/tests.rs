@@ -12,7 +12,8 @@ use std::{collections::HashMap, fmt::Debug, hash::Hash, net::IpAddr, time::Durat
 use super::{
     connection::{Connection, ConnectionId, Direction, GroupKey, Peer, Phase, ProcessId},
     event::{EndCause, Event, EventKind, Opening, StateChange},
-    ledger::{Fact, Ledger, Limits},
+    fact::Fact,
+    ledger::{Ledger, Limits},
     name::Comm,
     tally::Tally,
     time::Time,
@@ -169,7 +170,10 @@ fn recount<K: Copy + Debug + Eq + Hash>(
     let mut told: HashMap<K, (u64, u64)> = HashMap::new();
     for fact in facts {
         match *fact {
-            Fact::Found { .. } | Fact::Moved { .. } => panic!("nothing is found without a snapshot"),
+            Fact::PeerGone { .. } => {}
+            Fact::Found { .. } | Fact::Retracted { .. } | Fact::Moved { .. } => {
+                panic!("nothing is found without a snapshot")
+            }
             Fact::Opened { group, .. } => told.entry(key_of(group)).or_default().0 += 1,
             Fact::Closed { group, .. } => told.entry(key_of(group)).or_default().1 += 1,
         }

@@ -38,6 +38,7 @@ impl Advice {
         match &finding.kind {
             Kind::Growth(growth) => growth::advice(finding, growth, enter),
             Kind::Stalled(stalled) => stall::advice(finding, stalled, enter),
+            Kind::Leak(_) | Kind::Exhaustion(_) => unreachable!("not told yet"),
         }
     }
 

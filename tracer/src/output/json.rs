@@ -126,6 +126,7 @@ pub fn finding(finding: &Finding, circumstances: &Circumstances<'_>) -> Body {
     match &finding.kind {
         Kind::Growth(growth) => Body::Alert(alert(finding, growth, circumstances, &advice)),
         Kind::Stalled(stalled) => Body::Stall(stall::stall(finding, stalled, circumstances, advice)),
+        Kind::Leak(_) | Kind::Exhaustion(_) => unreachable!("not told yet"),
     }
 }
 
@@ -190,6 +191,7 @@ fn status(stage: Stage) -> (AlertStatus, Option<record::Resolution>) {
                 Resolution::Drained => record::Resolution::Drained,
                 Resolution::AcceptingAgain => record::Resolution::AcceptingAgain,
                 Resolution::ListenerGone => record::Resolution::ListenerGone,
+                _ => unreachable!("not told yet"),
             };
             (AlertStatus::Resolved, Some(resolution))
         }

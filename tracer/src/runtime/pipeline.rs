@@ -23,7 +23,8 @@ use crate::{
     model::{
         connection::{Direction, ProcessId},
         event::EventKind,
-        ledger::{Fact, Ledger},
+        fact::Fact,
+        ledger::Ledger,
         snapshot::Snapshot,
         time::Time,
         view,

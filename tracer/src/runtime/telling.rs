@@ -40,7 +40,7 @@ impl Telling<'_> {
                 self.port_use(&growth.group),
                 view::openers(self.ledger, finding.process, &growth.group, OPENERS),
             ),
-            Kind::Stalled(_) => (None, Vec::new()),
+            Kind::Stalled(_) | Kind::Leak(_) | Kind::Exhaustion(_) => (None, Vec::new()),
         };
         Circumstances {
             confidence: self.confidence.clone(),

@@ -176,7 +176,7 @@ impl Host {
     fn last(&self) -> &Stalled {
         match &self.told.last().unwrap().kind {
             Kind::Stalled(stalled) => stalled,
-            Kind::Growth(growth) => panic!("{growth:?} is of the other rule"),
+            other => panic!("{other:?} is of another rule"),
         }
     }
 }
@@ -554,7 +554,7 @@ fn servers_are_judged_apart_and_told_in_a_fixed_order() {
         .iter()
         .map(|finding| match &finding.kind {
             Kind::Stalled(stalled) => (finding.id.to_string(), stalled.listener),
-            Kind::Growth(_) => unreachable!("only the stall rule runs"),
+            Kind::Growth(_) | Kind::Leak(_) | Kind::Exhaustion(_) => unreachable!("only the stall rule runs"),
         })
         .collect();
     assert_eq!(

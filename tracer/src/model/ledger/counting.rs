@@ -1,9 +1,10 @@
 //! Where a connection counts.
 
-use super::{Fact, Ledger};
+use super::Ledger;
 use crate::model::{
     connection::{ConnectionId, GroupKey, Peer, Phase, ProcessId},
     event::Opening,
+    fact::{Fact, Life},
     name::Comm,
     tally::Tally,
     time::Time,
@@ -55,12 +56,7 @@ impl Ledger {
         let Some(connection) = self.connections.get(&id) else {
             return;
         };
-        let (from, opened, phase, older) = (
-            connection.group,
-            connection.opened,
-            connection.phase,
-            connection.older,
-        );
+        let (from, phase, life) = (connection.group, connection.phase, connection.life);
         if matches!(phase, Phase::Failed(_) | Phase::Released) {
             return;
         }
@@ -90,25 +86,32 @@ impl Ledger {
         }
         if phase.is_held() {
             facts.push(Fact::Moved {
+                id,
                 from,
                 to: group,
                 at,
-                opened: (!older).then_some(opened),
+                life,
             });
         }
     }
 
-    pub(super) fn count_open(&mut self, group: GroupKey, at: Time, facts: &mut Vec<Fact>) {
+    pub(super) fn count_open(&mut self, id: ConnectionId, group: GroupKey, at: Time, facts: &mut Vec<Fact>) {
         self.each_tally(group, at, |tally| tally.open(at));
-        facts.push(Fact::Opened { group, at });
+        facts.push(Fact::Opened { id, group, at });
     }
 
-    pub(super) fn count_close(&mut self, group: GroupKey, at: Time, opened: Time, facts: &mut Vec<Fact>) {
+    pub(super) fn count_close(
+        &mut self,
+        id: ConnectionId,
+        (group, opened, life): (GroupKey, Time, Life),
+        at: Time,
+        facts: &mut Vec<Fact>,
+    ) {
         self.each_tally(group, at, |tally| tally.close(at));
         let lifetime = at.since(opened);
         self.processes.entry(group.process).lifetimes.add(lifetime);
         self.peers.entry(group.peer_key()).lifetimes.add(lifetime);
-        facts.push(Fact::Closed { group, at, opened });
+        facts.push(Fact::Closed { id, group, at, life });
     }
 
     pub(super) fn count_failure(&mut self, group: GroupKey, at: Time, error: u16) {

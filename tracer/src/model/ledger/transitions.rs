@@ -2,10 +2,11 @@
 
 use std::net::SocketAddr;
 
-use super::{EARLY_LIMIT, EarlyClose, Fact, Ledger};
+use super::{EARLY_LIMIT, EarlyClose, Ledger};
 use crate::model::{
     connection::{Connection, ConnectionId, Phase},
     event::{EndCause, Opening, StateChange},
+    fact::{Fact, Life, Start},
     tally::Tally,
     time::Time,
 };
@@ -15,8 +16,13 @@ use crate::model::{
 pub(in crate::model) enum Entrance {
     /// It was seen opening.
     Seen,
-    /// A snapshot found it held.
-    Found,
+    /// It was found held.
+    Found {
+        /// In this phase.
+        phase: Phase,
+        /// When.
+        at: Time,
+    },
     /// A snapshot found it in the queue of its listener.
     Waiting {
         /// Whether its client has gone.
@@ -36,10 +42,14 @@ impl Ledger {
                 older: true,
                 group,
                 phase,
+                life,
                 ..
             }) => {
                 self.each_tally(group, at, |tally| tally.unfind(phase));
                 self.connections.remove(&id);
+                if phase.is_held() {
+                    facts.push(Fact::Retracted { id, group, life });
+                }
             }
             Some(_) => {
                 self.irregularities.duplicates += 1;
@@ -66,12 +76,24 @@ impl Ledger {
         let group = self.place(opening);
         let phase = match entrance {
             Entrance::Waiting { given_up } => Phase::Unaccepted { given_up },
-            _ if opening.connecting => Phase::Connecting,
-            _ => Phase::Open,
+            Entrance::Found { phase, .. } => phase,
+            Entrance::Seen if opening.connecting => Phase::Connecting,
+            Entrance::Seen => Phase::Open,
         };
         let Opening {
             local, peer, netns, ..
         } = opening;
+        let found = match entrance {
+            Entrance::Found { at, .. } => Some(at),
+            _ => None,
+        };
+        // The snapshot before this one did not show it.
+        let is_young = found.is_none() || self.compared.is_some_and(|began| at >= began);
+        let is_useless = matches!(phase, Phase::HalfClosedRemote | Phase::DeadHeld);
+        let life = Life {
+            opened: if is_young { Start::Seen(at) } else { Start::Older },
+            peer_gone: is_useless.then_some(Start::Older),
+        };
         let connection = Connection {
             group,
             local,
@@ -80,19 +102,27 @@ impl Ledger {
             opener: (entrance == Entrance::Seen).then_some(opening.process),
             holders: 1,
             opened: at,
-            older: entrance == Entrance::Found,
+            older: found.is_some(),
             phase,
-            phase_since: at,
+            // Half closed and dead ones came to that at an unknown time.
+            phase_since: found.filter(|_| phase != Phase::Connecting).unwrap_or(at),
+            life,
+            traffic: None,
         };
         self.connections.insert(id, connection);
         match (phase, entrance) {
             (Phase::Unaccepted { .. }, _) => self.each_tally(group, at, |tally| tally.unaccepted += 1),
             (Phase::Connecting, _) => self.each_tally(group, at, Tally::attempt),
-            (_, Entrance::Found) => {
+            (_, Entrance::Found { at: found, .. }) => {
                 self.each_tally(group, at, Tally::find);
-                facts.push(Fact::Found { group, at });
+                facts.push(Fact::Found {
+                    id,
+                    group,
+                    at: found,
+                    life,
+                });
             }
-            _ => self.count_open(group, at, facts),
+            _ => self.count_open(id, group, at, facts),
         }
         if let Some(close) = self.early.remove(&id) {
             self.released(id, close.at.max(at), close.connected, facts);
@@ -144,8 +174,12 @@ impl Ledger {
             return;
         }
         connection.enter(after, at);
-        if let Phase::Failed(error) = after {
-            self.count_failure(group, at, error);
+        match after {
+            Phase::Failed(error) => self.count_failure(group, at, error),
+            Phase::HalfClosedRemote | Phase::DeadHeld if connection.lose_peer(Start::Seen(at)) => {
+                facts.push(Fact::PeerGone { id, group, at });
+            }
+            _ => {}
         }
     }
 
@@ -158,10 +192,11 @@ impl Ledger {
             return;
         }
         connection.opened = at;
+        connection.life.opened = Start::Seen(at);
         connection.enter(Phase::Open, at);
         let group = connection.group;
         self.each_tally(group, at, |tally| tally.attempt_over(false));
-        self.count_open(group, at, facts);
+        self.count_open(id, group, at, facts);
     }
 
     pub(super) fn released(&mut self, id: ConnectionId, at: Time, connected: bool, facts: &mut Vec<Fact>) {
@@ -174,7 +209,11 @@ impl Ledger {
             return;
         };
         let Connection {
-            group, opened, phase, ..
+            group,
+            opened,
+            phase,
+            life,
+            ..
         } = *connection;
         if phase == Phase::Released {
             return;
@@ -183,7 +222,7 @@ impl Ledger {
         match phase {
             Phase::Connecting => self.count_failure(group, at, 0),
             Phase::Unaccepted { .. } => self.each_tally(group, at, Tally::stop_waiting),
-            held if held.is_held() => self.count_close(group, at, opened, facts),
+            held if held.is_held() => self.count_close(id, (group, opened, life), at, facts),
             _ => {}
         }
     }

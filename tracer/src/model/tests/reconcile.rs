@@ -11,7 +11,8 @@ use proptest::prelude::*;
 use crate::model::{
     connection::{ConnectionId, Direction, Phase, ProcessId},
     event::{EndCause, Event, EventKind, Opening},
-    ledger::{Fact, Ledger, Limits},
+    fact::Fact,
+    ledger::{Ledger, Limits},
     name::Comm,
     snapshot::{Held, Listener, ListenerId, Reconciled, Snapshot},
     time::Time,

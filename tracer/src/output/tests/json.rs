@@ -189,6 +189,7 @@ proptest! {
         prop_assert_eq!(value["confidence"]["degraded"][0].as_str(), Some("\u{202e}\n\x1b\""));
         prop_assert_eq!(&value["id"], &Value::from(finding.id.to_string()));
         match finding.kind {
+            Kind::Leak(_) | Kind::Exhaustion(_) => unreachable!("not told yet"),
             Kind::Growth(growth) => {
                 prop_assert_eq!(value["type"].as_str(), Some("alert"));
                 prop_assert_eq!(value["opened"].as_u64(), Some(growth.evidence.opened));

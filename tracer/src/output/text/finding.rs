@@ -50,6 +50,7 @@ pub fn finding(finding: &Finding, circumstances: &Circumstances<'_>) -> String {
                 labelled(&mut text, "limit:", &limits.join("; "));
             }
         }
+        Kind::Leak(_) | Kind::Exhaustion(_) => unreachable!("not told yet"),
         Kind::Stalled(stalled) => {
             paragraph(&mut text, &waiting(stalled, wall, now));
             tell_process(&mut text, circumstances);
@@ -77,6 +78,7 @@ pub fn finding(finding: &Finding, circumstances: &Circumstances<'_>) -> String {
     let certainty = match &finding.kind {
         Kind::Growth(growth) => growth_certainty(growth, confidence),
         Kind::Stalled(stalled) => stall_certainty(stalled, confidence),
+        Kind::Leak(_) | Kind::Exhaustion(_) => unreachable!("not told yet"),
     };
     labelled(&mut text, "sure?", &certainty);
     text
@@ -113,6 +115,7 @@ fn headline(finding: &Finding, wall: Wall, now: Time) -> String {
         (Stage::Opened, Kind::Stalled(_)) => (ALARM, "SERVER STALLED"),
         (Stage::Updated, Kind::Stalled(_)) => (ALARM, "SERVER STILL STALLED"),
         (Stage::Resolved(_), _) => (CALM, "RESOLVED"),
+        (_, Kind::Leak(_) | Kind::Exhaustion(_)) => unreachable!("not told yet"),
     };
     let clock = wall.clock(now);
     let id = finding.id;
@@ -138,6 +141,7 @@ fn subject(finding: &Finding) -> String {
                 (Direction::Inbound, Peer::Other) => format!("{process} <- other peers, any port"),
             }
         }
+        Kind::Leak(_) | Kind::Exhaustion(_) => unreachable!("not told yet"),
         Kind::Stalled(Stalled { local, holders, .. }) => match holders {
             0 | 1 => format!("{process} at {local}"),
             2 => format!("{process} and 1 other process at {local}"),
@@ -151,11 +155,13 @@ fn ending(finding: &Finding, resolution: Resolution, wall: Wall, now: Time) -> S
         Resolution::Drained => "drained",
         Resolution::AcceptingAgain => "accepting again",
         Resolution::ListenerGone => "nobody listens there any more",
+        _ => unreachable!("not told yet"),
     };
     let (left, since) = match &finding.kind {
         Kind::Growth(Growth {
             open, peak, evidence, ..
         }) => (format!("{open} open now, {peak} at the peak"), evidence.since),
+        Kind::Leak(_) | Kind::Exhaustion(_) => unreachable!("not told yet"),
         Kind::Stalled(Stalled {
             queue, peak, since, ..
         }) => (format!("{} now, {peak} at the peak", wait(queue.length)), *since),

@@ -1,7 +1,7 @@
 //! Who holds a connection, and with how many descriptors.
 
 use super::*;
-use crate::model::{ledger::Fact, snapshot::Descriptors};
+use crate::model::{fact::Fact, snapshot::Descriptors};
 
 const WORKER: ProcessId = ProcessId {
     pid: 11,
@@ -47,7 +47,7 @@ fn a_connection_follows_the_process_that_holds_it() {
     assert_eq!(open_of(&books, SERVER), (1, 0, 1));
     assert_eq!(open_of(&books, WORKER), (1, 1, 0));
     assert_eq!(books.counts(), (2, 2, 0, 0), "for the host nothing has changed");
-    let moved = matches!(books.facts[..], [Fact::Moved { from, to, opened: Some(_), .. }]
+    let moved = matches!(books.facts[..], [Fact::Moved { from, to, .. }]
         if from.process == SERVER && to.process == WORKER);
     assert!(moved, "{:?}", books.facts);
 

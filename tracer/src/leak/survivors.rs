@@ -1,0 +1,533 @@
+//! The rule that finds leaks: survivor rings for each group of connections, and for each process and each peer.
+//!
+//! Events go into the rings as they come; once a second the rule looks at what has the shape of a leak, asks the ledger
+//! whether it is used, and tells it after one more look. `docs/detection.md` has the algorithm.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
+
+use super::{
+    Detector,
+    alert::{Alert, Ground},
+    backstop::Backstop,
+    describe,
+    evidence::{Basis, Severity},
+    finding::{Finding, FindingId, Kind, Resolution, Rule, Stage},
+    judge::{accumulated, is_enough, is_explained, is_intact, is_within, watch},
+    lineage::{Lineage, Program},
+    rings,
+    thresholds::Thresholds,
+    unanswered::Unanswered,
+    usage,
+    watch::{Candidate, Key, Population, Watch},
+};
+use crate::model::{
+    connection::GroupKey,
+    fact::{Fact, Life, Start},
+    ledger::Ledger,
+    time::Time,
+};
+
+/// Groups are looked at in as many parts, one a second: each comes once in a period of the first scale.
+const PHASES: u8 = 16;
+/// How long a watch is kept in which nothing is open and nothing happens.
+const FORGET_AFTER: Duration = Duration::from_hours(6);
+/// Fewer connections than this are no surge.
+const SURGE_LEAST: u32 = 16;
+
+/// The rule and its memory.
+pub struct SurvivorRule {
+    thresholds: Thresholds,
+    limit: usize,
+    index: HashMap<Key, u32>,
+    watches: Vec<Option<Watch>>,
+    free: Vec<u32>,
+    /// Watches in which something happened since the last tick.
+    news: Vec<u32>,
+    /// What looked like a leak since the last tick.
+    candidates: Vec<(u32, Candidate)>,
+    scratch: Vec<Candidate>,
+    /// What is told if the next look agrees.
+    awaiting: BTreeMap<u32, Ground>,
+    /// What was told and is not over.
+    alerts: BTreeMap<u32, Alert>,
+    lineage: Lineage,
+    backstop: Backstop,
+    unanswered: Unanswered,
+    next: u64,
+    ticked: Option<Time>,
+    looked: Option<Time>,
+}
+
+impl SurvivorRule {
+    /// With these thresholds, for at most `limit` groups, processes and peers together.
+    pub fn new(thresholds: Thresholds, limit: usize) -> Self {
+        Self {
+            thresholds,
+            limit,
+            index: HashMap::new(),
+            watches: Vec::new(),
+            free: Vec::new(),
+            news: Vec::new(),
+            candidates: Vec::new(),
+            scratch: Vec::new(),
+            awaiting: BTreeMap::new(),
+            alerts: BTreeMap::new(),
+            lineage: Lineage::default(),
+            backstop: Backstop::default(),
+            unanswered: Unanswered::default(),
+            next: 1,
+            ticked: None,
+            looked: None,
+        }
+    }
+
+    fn slot(&mut self, key: Key, at: Time) -> Option<u32> {
+        if let Some(slot) = self.index.get(&key) {
+            return Some(*slot);
+        }
+        let rollups = match key {
+            Key::Group(group) => {
+                let [_, process, peer] = Key::of(group);
+                [self.slot(process, at)?, self.slot(peer, at)?]
+            }
+            Key::Process(..) | Key::Peer(..) => [u32::MAX; 2],
+        };
+        if self.index.len() >= self.limit {
+            return None;
+        }
+        let slot = match self.free.pop() {
+            Some(slot) => slot,
+            None => {
+                self.watches.push(None);
+                u32::try_from(self.watches.len() - 1).ok()?
+            }
+        };
+        let phase = u8::try_from(slot % u32::from(PHASES)).unwrap_or(0);
+        *self.watches.get_mut(slot as usize)? = Some(Watch::new(key, rollups, phase, at));
+        self.index.insert(key, slot);
+        Some(slot)
+    }
+
+    /// Changes the watches of a group, each brought up to the moment before.
+    fn change(&mut self, group: GroupKey, at: Time, change: impl Fn(&mut Watch)) {
+        let Some(slot) = self.slot(Key::Group(group), at) else {
+            return;
+        };
+        let rollups = watch(&self.watches, slot).map_or([u32::MAX; 2], |watch| watch.rollups);
+        for slot in [slot, rollups[0], rollups[1]] {
+            let Some(watch) = self.watches.get_mut(slot as usize).and_then(Option::as_mut) else {
+                continue;
+            };
+            watch.advance(at, &self.thresholds, &mut self.scratch);
+            self.candidates
+                .extend(self.scratch.drain(..).map(|candidate| (slot, candidate)));
+            change(watch);
+            watch.touched = watch.touched.max(at);
+            if !watch.has_news {
+                watch.has_news = true;
+                self.news.push(slot);
+            }
+        }
+    }
+
+    /// Brings the watches up to now whose turn it is.
+    fn advance(&mut self, now: Time, ledger: &Ledger) {
+        let second = |time: Time| time.since(Time(0)).as_secs();
+        let passed = self.ticked.map_or(u64::from(PHASES), |before| {
+            second(now).saturating_sub(second(before))
+        });
+        for back in 0..passed.min(u64::from(PHASES)) {
+            let phase = usize::try_from((second(now).saturating_sub(back)) % u64::from(PHASES)).unwrap_or(0);
+            let mut slot = phase;
+            while slot < self.watches.len() {
+                self.advance_one(slot, now, ledger);
+                slot += usize::from(PHASES);
+            }
+        }
+        self.ticked = Some(now);
+    }
+
+    fn advance_one(&mut self, slot: usize, now: Time, ledger: &Ledger) {
+        let Some(entry) = self.watches.get_mut(slot) else {
+            return;
+        };
+        let Some(watch) = entry else {
+            return;
+        };
+        let number = u32::try_from(slot).unwrap_or(u32::MAX);
+        if watch.all.total == 0 {
+            let is_stale = now.since(watch.touched) >= FORGET_AFTER && !self.alerts.contains_key(&number);
+            // A roll-up lives as long as its groups do: these hold its slot.
+            if is_stale
+                && (matches!(watch.key, Key::Group(_)) || now.since(watch.touched) >= FORGET_AFTER * 2)
+            {
+                self.index.remove(&watch.key);
+                *entry = None;
+                self.free.push(number);
+            }
+            return;
+        }
+        watch.left = watch
+            .key
+            .process()
+            .and_then(|process| ledger.budget(process, now))
+            .and_then(|standing| Some(standing.limit?.saturating_sub(standing.used.into())));
+        watch.advance(now, &self.thresholds, &mut self.scratch);
+        self.candidates
+            .extend(self.scratch.drain(..).map(|candidate| (number, candidate)));
+    }
+
+    /// Looks at what happened since the last tick, beside what the rings show.
+    fn look_at_news(&mut self, now: Time, ledger: &Ledger) {
+        for slot in std::mem::take(&mut self.news) {
+            let Some(watch) = self.watches.get_mut(slot as usize).and_then(Option::as_mut) else {
+                continue;
+            };
+            watch.has_news = false;
+            remember_program(&mut self.lineage, watch, ledger, now);
+            let open = watch.all.total;
+            let standing = watch
+                .key
+                .process()
+                .and_then(|process| ledger.budget(process, now));
+            let Some(limit) = standing.and_then(|standing| standing.limit) else {
+                continue;
+            };
+            if open >= SURGE_LEAST && !self.alerts.contains_key(&slot) {
+                let counts = (watch.opened, watch.closed);
+                let surge = watch.surge.get_or_insert_default();
+                surge.follow(now, open, limit, counts);
+                if let Some(pace) = surge.pace(now, open, self.thresholds.surge, counts)
+                    && is_within(
+                        limit.saturating_sub(open.into()),
+                        pace.per_second,
+                        self.thresholds.surge_within,
+                    )
+                    && !self.awaiting.contains_key(&slot)
+                    && !is_explained(&self.alerts, &self.watches, slot)
+                {
+                    let ground = Ground {
+                        population: Population::All,
+                        basis: Basis::Surge,
+                        picture: None,
+                        since: pace.since,
+                        counts: (pace.opened, pace.closed),
+                        per_second: Some(pace.per_second),
+                    };
+                    self.awaiting.insert(slot, ground);
+                }
+            } else if open < SURGE_LEAST {
+                watch.surge = None;
+            }
+        }
+    }
+
+    /// Looks once at what was there when the tracer came.
+    fn judge_older(&mut self, now: Time, ledger: &Ledger) {
+        for slot in &self.news {
+            let Some(watch) = self.watches.get_mut(*slot as usize).and_then(Option::as_mut) else {
+                continue;
+            };
+            if watch.older == 0 || watch.older_judged {
+                continue;
+            }
+            watch.older_judged = true;
+            let Some(population) = accumulated(watch, &self.thresholds, ledger, now) else {
+                continue;
+            };
+            if !is_explained(&self.alerts, &self.watches, *slot) {
+                let ground = Ground {
+                    population,
+                    basis: Basis::Accumulated,
+                    picture: None,
+                    since: now,
+                    counts: (0, 0),
+                    per_second: None,
+                };
+                self.awaiting.insert(*slot, ground);
+            }
+        }
+    }
+
+    /// Judges what looked like a leak.
+    fn judge(&mut self, now: Time, ledger: &Ledger, news: &mut Vec<Finding>) {
+        let mut candidates = std::mem::take(&mut self.candidates);
+        // Groups before roll-ups: the closer look is the better one.
+        candidates.sort_by_key(|(slot, candidate)| (rank(&self.watches, *slot), *slot, candidate.scale));
+        for (slot, candidate) in candidates.drain(..) {
+            let Some(watch) = watch(&self.watches, slot) else {
+                continue;
+            };
+            if let Some(alert) = self.alerts.get_mut(&slot) {
+                if alert.population == candidate.population {
+                    let ended = alert.look(watch, candidate.scale, candidate.at, &candidate.picture);
+                    if let Some(resolution) = ended {
+                        news.push(told(
+                            watch,
+                            alert,
+                            Stage::Resolved(resolution),
+                            ledger,
+                            &self.thresholds,
+                            now,
+                        ));
+                        let number = alert.number;
+                        self.close(slot, number, now, ledger);
+                        continue;
+                    }
+                    if candidate.is_growth && is_enough(watch, &candidate, &self.thresholds, ledger, now) {
+                        alert.scales |= 1 << candidate.scale;
+                    }
+                }
+                continue;
+            }
+            if !candidate.is_growth
+                || self.awaiting.contains_key(&slot)
+                || !is_enough(watch, &candidate, &self.thresholds, ledger, now)
+                || is_explained(&self.alerts, &self.watches, slot)
+            {
+                continue;
+            }
+            let period = rings::period(candidate.scale);
+            let basis = match (candidate.teeth, candidate.lives, candidate.population) {
+                (Some(times), _, _) => Basis::Sawtooth { times },
+                (None, Some(_), _) => Basis::Restarts,
+                (None, None, Population::All) => Basis::Survivors { period },
+                (None, None, Population::Gone) => Basis::PeerGone { period },
+            };
+            let ground = Ground {
+                population: candidate.population,
+                basis,
+                picture: Some((candidate.scale, candidate.picture)),
+                since: candidate.at.begin(watch.phase).earlier(period * describe::WINDOW),
+                counts: (0, 0),
+                per_second: None,
+            };
+            self.awaiting.insert(slot, ground);
+        }
+        self.candidates = candidates;
+    }
+
+    /// Tells what waited for one more look, if that agrees.
+    fn open(&mut self, now: Time, ledger: &Ledger, news: &mut Vec<Finding>) {
+        for (slot, ground) in std::mem::take(&mut self.awaiting) {
+            if self.alerts.contains_key(&slot) || is_explained(&self.alerts, &self.watches, slot) {
+                continue;
+            }
+            let Some(watch) = self.watches.get_mut(slot as usize).and_then(Option::as_mut) else {
+                continue;
+            };
+            if !is_intact(watch, &ground, ledger) {
+                continue;
+            }
+            let past = self.lineage.past(&Program::of(&watch.key, ledger), now);
+            let number = past.and_then(|past| past.number).unwrap_or(self.next);
+            self.next = self.next.max(number + 1);
+            let lives = 1 + past.map_or(0, |past| past.lives);
+            let mut alert = Alert::new((number, lives), ground, watch, now);
+            watch.followed = alert.scale.map(|scale| (alert.population, scale));
+            news.push(told(
+                watch,
+                &mut alert,
+                Stage::Opened,
+                ledger,
+                &self.thresholds,
+                now,
+            ));
+            self.alerts.insert(slot, alert);
+        }
+    }
+
+    /// Follows what was told.
+    fn follow(&mut self, now: Time, ledger: &Ledger, news: &mut Vec<Finding>) {
+        let mut over = Vec::new();
+        for (slot, alert) in &mut self.alerts {
+            let Some(watch) = watch(&self.watches, *slot) else {
+                over.push((*slot, alert.number));
+                continue;
+            };
+            if let Some(resolution) = alert.follow(watch) {
+                let has_exited = watch
+                    .key
+                    .process()
+                    .is_some_and(|process| ledger.has_exited(process));
+                let resolution = if has_exited {
+                    Resolution::ProcessExited
+                } else {
+                    resolution
+                };
+                news.push(told(
+                    watch,
+                    alert,
+                    Stage::Resolved(resolution),
+                    ledger,
+                    &self.thresholds,
+                    now,
+                ));
+                over.push((*slot, alert.number));
+                continue;
+            }
+            let open = watch.total(alert.population);
+            let is_due = open >= alert.told.saturating_mul(2) || now.since(alert.looked_at) >= RELOOK;
+            if !is_due {
+                continue;
+            }
+            alert.looked_at = now;
+            let (tier, severity, told_before) = (alert.tier, alert.severity, alert.told);
+            let finding = told(watch, alert, Stage::Updated, ledger, &self.thresholds, now);
+            let is_news = open >= told_before.saturating_mul(2)
+                || alert.tier > tier
+                || (alert.severity == Severity::Critical && severity < Severity::Critical);
+            if is_news {
+                news.push(finding);
+            } else {
+                alert.told = told_before;
+            }
+        }
+        for (slot, number) in over {
+            self.close(slot, number, now, ledger);
+        }
+    }
+
+    /// Takes an alert that is over out of the books.
+    fn close(&mut self, slot: u32, number: u64, now: Time, ledger: &Ledger) {
+        self.alerts.remove(&slot);
+        if let Some(watch) = self.watches.get_mut(slot as usize).and_then(Option::as_mut) {
+            watch.followed = None;
+            self.lineage
+                .resolved(Program::of(&watch.key, ledger), number, now);
+        }
+    }
+
+    /// Looks for what rings do not show.
+    fn look_beyond(&mut self, now: Time, ledger: &Ledger, news: &mut Vec<Finding>) {
+        let accused = self
+            .alerts
+            .keys()
+            .filter_map(|slot| watch(&self.watches, *slot)?.key.process())
+            .collect();
+        self.backstop.look(now, ledger, &self.thresholds, &accused, news);
+        self.unanswered
+            .look(now, ledger, &self.thresholds, &mut self.next, news);
+    }
+}
+
+/// How often processes are looked at for what rings do not show.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// How often an alert is looked at for news that no connection brings.
+const RELOOK: Duration = Duration::from_secs(30);
+
+impl Detector for SurvivorRule {
+    fn observe(&mut self, fact: &Fact) {
+        match *fact {
+            Fact::Opened { group, at, .. } => {
+                let life = Life {
+                    opened: Start::Seen(at),
+                    peer_gone: None,
+                };
+                self.change(group, at, |watch| {
+                    watch.opened = watch.opened.saturating_add(1);
+                    watch.beat.opened(at);
+                    watch.enter(life);
+                });
+            }
+            Fact::Found { group, at, life, .. } => self.change(group, at, |watch| {
+                watch.older = watch.older.saturating_add(u32::from(life.opened == Start::Older));
+                watch.enter(life);
+            }),
+            Fact::PeerGone { group, at, .. } => {
+                self.change(group, at, |watch| watch.lose_peer(Start::Seen(at)));
+            }
+            Fact::Closed { group, at, life, .. } => self.change(group, at, |watch| watch.close(life)),
+            Fact::Retracted { group, life, .. } => {
+                let at = self.ticked.unwrap_or_default();
+                self.change(group, at, |watch| watch.leave(life));
+            }
+            Fact::Moved {
+                from, to, at, life, ..
+            } => {
+                self.change(from, at, |watch| watch.leave(life));
+                self.change(to, at, |watch| watch.enter(life));
+            }
+        }
+    }
+
+    fn tick(&mut self, now: Time, ledger: &Ledger, findings: &mut Vec<Finding>) {
+        let mut news = Vec::new();
+        self.open(now, ledger, &mut news);
+        self.advance(now, ledger);
+        self.judge_older(now, ledger);
+        self.look_at_news(now, ledger);
+        self.judge(now, ledger, &mut news);
+        self.follow(now, ledger, &mut news);
+        if self.looked.is_none_or(|before| now.since(before) >= LOOK_EVERY) {
+            self.looked = Some(now);
+            self.look_beyond(now, ledger, &mut news);
+        }
+        // New ones last.
+        news.sort_by_key(|finding| finding.id);
+        findings.append(&mut news);
+    }
+
+    fn is_suspicious(&self, _now: Time, _ledger: &Ledger) -> bool {
+        !self.awaiting.is_empty()
+    }
+}
+
+fn rank(watches: &[Option<Watch>], slot: u32) -> u8 {
+    match watch(watches, slot).map(|watch| watch.key) {
+        Some(Key::Group(_)) => 0,
+        Some(Key::Peer(..)) => 1,
+        Some(Key::Process(..)) | None => 2,
+    }
+}
+
+/// Notes that a program ended while what it held grew, and what is remembered of a new one.
+fn remember_program(lineage: &mut Lineage, watch: &mut Watch, ledger: &Ledger, now: Time) {
+    let Key::Group(group) = watch.key else {
+        return;
+    };
+    if watch.inherited.is_none() {
+        let past = lineage.past(&Program::of(&watch.key, ledger), now);
+        watch.inherited = Some(past.map_or(0, |past| past.lives));
+    }
+    let has_nothing = ledger
+        .processes()
+        .get(&group.process)
+        .is_none_or(|process| process.tally.open == 0);
+    if watch.all.total == 0 && has_nothing && watch.take_growth() {
+        lineage.ended(Program::of(&watch.key, ledger), now);
+    }
+}
+
+/// The finding as it is told now; the alert remembers what it told.
+fn told(
+    watch: &Watch,
+    alert: &mut Alert,
+    stage: Stage,
+    ledger: &Ledger,
+    thresholds: &Thresholds,
+    now: Time,
+) -> Finding {
+    let leak = describe::leak(watch, alert, ledger, thresholds, now);
+    alert.tier = alert.tier.max(leak.tier);
+    alert.severity = alert.severity.max(leak.severity);
+    alert.told = leak.open;
+    let process = describe::process(&watch.key, &leak);
+    let netns = usage::members(ledger, &watch.key)
+        .min_by_key(|(id, _)| *id)
+        .map(|(_, connection)| connection.netns);
+    Finding {
+        id: FindingId {
+            rule: Rule::Growth,
+            number: alert.number,
+        },
+        stage,
+        process,
+        comm: ledger.name(process),
+        netns,
+        kind: Kind::Leak(Box::new(leak)),
+    }
+}

@@ -1,0 +1,93 @@
+//! Changes of the books that a detector wants to know.
+
+use super::{
+    connection::{ConnectionId, GroupKey},
+    time::Time,
+};
+
+/// When something began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// Then, give or take the time between two snapshots.
+    Seen(Time),
+    /// Before anybody watched.
+    Older,
+}
+
+/// What is known of the time that a connection has been held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Life {
+    /// When it opened.
+    pub opened: Start,
+    /// When its peer went; `None` if it has not.
+    pub peer_gone: Option<Start>,
+}
+
+/// A change of the books.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// A connection opened.
+    Opened {
+        /// Which.
+        id: ConnectionId,
+        /// In this group.
+        group: GroupKey,
+        /// When.
+        at: Time,
+    },
+    /// A connection was found that had opened unseen.
+    Found {
+        /// Which.
+        id: ConnectionId,
+        /// In this group.
+        group: GroupKey,
+        /// When it was found.
+        at: Time,
+        /// What is known of it.
+        life: Life,
+    },
+    /// A connection that was found was seen opening after all: [`Fact::Found`] does not count, and
+    /// [`Fact::Opened`] follows.
+    Retracted {
+        /// Which.
+        id: ConnectionId,
+        /// In this group.
+        group: GroupKey,
+        /// What had been told of it.
+        life: Life,
+    },
+    /// The peer of a held connection closed it, or it was reset or timed out: from here on it is of no use.
+    PeerGone {
+        /// Which.
+        id: ConnectionId,
+        /// In this group.
+        group: GroupKey,
+        /// When.
+        at: Time,
+    },
+    /// A connection closed: the process let go.
+    Closed {
+        /// Which.
+        id: ConnectionId,
+        /// In this group.
+        group: GroupKey,
+        /// When.
+        at: Time,
+        /// Its life.
+        life: Life,
+    },
+    /// A snapshot found a connection with another process than the one it counted for: after `fork`, or passed on
+    /// through a UNIX socket.
+    Moved {
+        /// Which.
+        id: ConnectionId,
+        /// The group that had it.
+        from: GroupKey,
+        /// The group that has it.
+        to: GroupKey,
+        /// When that was noticed.
+        at: Time,
+        /// What is known of it.
+        life: Life,
+    },
+}
