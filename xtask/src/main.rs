@@ -3,6 +3,7 @@
 mod apt;
 mod demo;
 mod ebpf;
+mod evaluate;
 mod fuzz;
 mod layering;
 mod lint;
@@ -63,6 +64,13 @@ enum Task {
     Vm(VmArgs),
     /// Replay the founding incident end to end; fails if anything is not seen
     Demo,
+    /// Measure on labelled workloads how well the detector tells leaks from the healthy
+    #[command(disable_help_flag = true)]
+    Evaluate {
+        /// Arguments of the evaluation; --help shows them
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
 }
 
 #[derive(Args)]
@@ -132,6 +140,7 @@ fn run(task: Task) -> Result<ExitCode> {
         }
         Task::Vm(args) => return in_vm(args),
         Task::Demo => demo::run()?,
+        Task::Evaluate { args } => return evaluate::run(&args),
     }
     Ok(ExitCode::SUCCESS)
 }
