@@ -3,7 +3,10 @@
 use std::collections::HashMap;
 
 use tracer::{
-    leak::finding::{Finding, FindingId, Kind, Stage},
+    leak::{
+        evidence::{Scope, Tier},
+        finding::{Finding, FindingId, Kind, Stage},
+    },
     model::connection::{PeerKey, ProcessId},
 };
 
@@ -85,12 +88,20 @@ impl Docket {
 fn peer(kind: &Kind) -> Option<PeerKey> {
     match kind {
         Kind::Growth(growth) => Some(growth.group),
-        Kind::Stalled(_) => None,
+        Kind::Leak(leak) => match &leak.scope {
+            Scope::Group(group) => Some(*group),
+            Scope::Process { .. } | Scope::Peer { .. } => None,
+        },
+        Kind::Stalled(_) | Kind::Exhaustion(_) => None,
     }
 }
 
 /// Whether a finding is more than a suspicion. A rule that knows no tiers only suspects, but for a stalled server: that
 /// is seen, not inferred.
 fn is_confirmed(finding: &Finding) -> bool {
-    matches!(finding.kind, Kind::Stalled(_))
+    match &finding.kind {
+        Kind::Leak(leak) => leak.tier == Tier::Confirmed,
+        Kind::Stalled(_) | Kind::Exhaustion(_) => true,
+        Kind::Growth(_) => false,
+    }
 }

@@ -6,7 +6,7 @@ mod timeline;
 use std::time::Duration;
 
 use tracer::{
-    leak::{Detector, Rules, growth::GrowthRule, stall::StallRule},
+    leak::{Detector, Parameters, Rules, thresholds::Sensitivity},
     model::{
         ledger::{Ledger, Limits},
         time::Time,
@@ -53,10 +53,10 @@ pub struct Testimony {
 
 /// The rules of the tracer, with default settings.
 fn rules() -> Rules {
-    Rules::new(vec![
-        Box::new(GrowthRule::new(tracer::leak::growth::GrowthParameters::default())),
-        Box::new(StallRule::new(tracer::leak::stall::StallParameters::default())),
-    ])
+    Rules::new(
+        &Parameters::new(Sensitivity::Normal),
+        Limits::default().groups,
+    )
 }
 
 /// Drives a world from the coming of the tracer to its end. The tracer is the first to testify.
