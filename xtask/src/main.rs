@@ -6,6 +6,7 @@ mod ebpf;
 mod fuzz;
 mod layering;
 mod lint;
+mod neighbours;
 mod paths;
 mod process;
 mod program;
@@ -63,6 +64,8 @@ enum Task {
     Vm(VmArgs),
     /// Replay the founding incident end to end; fails if anything is not seen
     Demo,
+    /// Watch real servers under healthy load, without a leak and with one; fails unless exactly the leak is found
+    Neighbours(neighbours::Settings),
 }
 
 #[derive(Args)]
@@ -132,6 +135,7 @@ fn run(task: Task) -> Result<ExitCode> {
         }
         Task::Vm(args) => return in_vm(args),
         Task::Demo => demo::run()?,
+        Task::Neighbours(settings) => neighbours::run(&settings)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -88,7 +88,7 @@ enum Role {
         #[arg(long, default_value = "2s", value_parser = bounded_duration)]
         every: Duration,
         /// Open no more once this many are open
-        // Below the usual soft limit of 1024 files: running out of them would end the leak with an error.
+        // Below the usual limit of 1024 open files: running out of them would end the leak with an error.
         #[arg(long, default_value_t = 900)]
         max_open: usize,
     },
@@ -218,7 +218,12 @@ mod tests {
     fn only_loopback_is_spoken_to() {
         assert!(loopback_address("127.0.0.1:6379").is_ok());
         assert!(loopback_address("[::1]:6379").is_ok());
-        for elsewhere in ["10.0.0.1:6379", "0.0.0.0:6379", "[::ffff:10.0.0.1]:1", "127.0.0.1"] {
+        for elsewhere in [
+            "10.0.0.1:6379",
+            "0.0.0.0:6379",
+            "[::ffff:10.0.0.1]:1",
+            "127.0.0.1",
+        ] {
             assert!(loopback_address(elsewhere).is_err(), "{elsewhere}");
         }
     }

@@ -19,7 +19,10 @@ pub(crate) struct Habits {
 impl Habits {
     /// Habits that make sense.
     pub(crate) fn new(away: Duration, shortest: Duration, longest: Duration) -> anyhow::Result<Self> {
-        ensure!(shortest <= longest, "the shortest stay is longer than the longest");
+        ensure!(
+            shortest <= longest,
+            "the shortest stay is longer than the longest"
+        );
         Ok(Self {
             away,
             shortest,
@@ -32,7 +35,11 @@ impl Habits {
     }
 
     fn stay(&self) -> Duration {
-        self.shortest + self.longest.saturating_sub(self.shortest).mul_f64(fastrand::f64())
+        self.shortest
+            + self
+                .longest
+                .saturating_sub(self.shortest)
+                .mul_f64(fastrand::f64())
     }
 }
 
