@@ -126,7 +126,7 @@ fn play(scene: Scene, settings: &Settings, programs: &Programs, stop: &Stop) -> 
     ));
     // What is started first is ended last, also after an error: no client sees its server go.
     let mut servers = Servers::start(programs, &logs, stop)?;
-    let mut clients = Clients::warm(programs, &logs)?;
+    let mut clients = Clients::warm(programs, &logs, stop)?;
     let mut tracer = Tracer::start(&programs.tracer, &logs, stop)?;
     clients.join(length)?;
     let mut leak = match scene {

@@ -1,14 +1,16 @@
 //! The clients: how many connections each holds, and for how long.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use super::child::{self, Child};
 use super::roles::Roles;
 use super::servers::Server;
+use super::stop::Stop;
 use super::verdict::{Check, Culprit, Told, connections_seen};
 use crate::process;
 
@@ -31,10 +33,15 @@ const ROUND: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_secs(10);
 /// Time from one leaked connection to the next.
 const LEAK_EVERY: &str = "2s";
-/// Where the leak connects from: servers know their clients by address.
+/// Where the leak connects from, and nobody else: servers know their clients by address.
 const LEAK_SOURCE: &str = "127.0.0.9";
 /// Seconds that pgbench runs at most, whatever becomes of us.
 const LIFETIME: &str = "10800";
+
+/// The kernel's table of TCP sockets.
+const TCP_TABLE: &str = "/proc/net/tcp";
+/// How long a warm pool may take to connect. Others may be busy on this machine.
+const CONNECTS_WITHIN: Duration = Duration::from_secs(30);
 
 /// The healthy clients while they run.
 pub(super) struct Clients<'a> {
@@ -46,7 +53,7 @@ pub(super) struct Clients<'a> {
 
 impl<'a> Clients<'a> {
     /// Starts those that are older than the tracer: the warm pools.
-    pub(super) fn warm(programs: &'a super::Programs, logs: &'a Path) -> Result<Self> {
+    pub(super) fn warm(programs: &'a super::Programs, logs: &'a Path, stop: &Stop) -> Result<Self> {
         let pgbench = &programs.servers.pgbench;
         let mut set_up = pgbench_at(pgbench);
         process::stdout_of(
@@ -64,13 +71,32 @@ impl<'a> Clients<'a> {
             "-n", "-S", "-M", "prepared", "-j", "1", "-R", "40", "-T", LIFETIME,
         ])
         .args(["-c", &WARM_POOL.to_string(), "postgres"]);
-        clients.children.push(Child::start("pgbench", &mut warm, logs)?);
-        clients.add(
+        let warm = Child::start("pgbench", &mut warm, logs)?;
+        clients.add_once_connected(warm, Server::Postgres, WARM_POOL, stop)?;
+        let pool = clients.start(
             "redis-pool",
             &format!("pool --protocol redis --first {REDIS_POOL} --size {REDIS_POOL}"),
             Server::Redis,
         )?;
+        clients.add_once_connected(pool, Server::Redis, REDIS_POOL, stop)?;
         Ok(clients)
+    }
+
+    /// Adds a client when it has as many connections: what is slow to connect would do so before the tracer's eyes.
+    fn add_once_connected(
+        &mut self,
+        mut child: Child,
+        server: Server,
+        count: u32,
+        stop: &Stop,
+    ) -> Result<()> {
+        let are_there = || {
+            let table = fs::read_to_string(TCP_TABLE).with_context(|| format!("cannot read {TCP_TABLE}"))?;
+            Ok(established_to(server.port(), &table) >= count)
+        };
+        child.wait_until("is connected", CONNECTS_WITHIN, stop, are_there)?;
+        self.children.push(child);
+        Ok(())
     }
 
     /// Starts those that come while the tracer watches, with habits in proportion to how long it does.
@@ -102,10 +128,15 @@ impl<'a> Clients<'a> {
     }
 
     fn add(&mut self, name: &'static str, role: &str, server: Server) -> Result<()> {
+        let child = self.start(name, role, server)?;
+        self.children.push(child);
+        Ok(())
+    }
+
+    fn start(&self, name: &'static str, role: &str, server: Server) -> Result<Child> {
         let mut command = self.roles.command(role);
         command.args(["--target", &server.address().to_string()]);
-        self.children.push(Child::start(name, &mut command, self.logs)?);
-        Ok(())
+        Child::start(name, &mut command, self.logs)
     }
 
     /// Fails if one has ended; starts the next round.
@@ -172,7 +203,6 @@ impl Rounds {
 /// The client that leaks.
 pub(super) struct Leak {
     child: Child,
-    server: Server,
     begun: Duration,
 }
 
@@ -190,7 +220,6 @@ impl Leak {
         ));
         Ok(Self {
             child: Child::start("leak", &mut command, logs)?,
-            server,
             begun,
         })
     }
@@ -205,7 +234,6 @@ impl Leak {
         Culprit {
             pid: self.child.pid(),
             source: LEAK_SOURCE,
-            port: self.server.port(),
             begun: self.begun,
         }
     }
@@ -216,4 +244,36 @@ fn pgbench_at(pgbench: &Path) -> Command {
     let port = Server::Postgres.port().to_string();
     command.args(["-h", "127.0.0.1", "-U", "postgres", "-p", &port]);
     command
+}
+
+/// How many connections to this port are established, by a table like `/proc/net/tcp`
+/// (`net/ipv4/tcp_ipv4.c`, `get_tcp4_sock`).
+fn established_to(port: u16, table: &str) -> u32 {
+    let port = format!(":{port:04X}");
+    let is_counted = |line: &&str| {
+        let mut fields = line.split_whitespace().skip(2);
+        let (remote, state) = (fields.next(), fields.next());
+        remote.is_some_and(|remote| remote.ends_with(&port)) && state == Some("01")
+    };
+    table.lines().filter(is_counted).map(|_| 1).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::established_to;
+
+    #[test]
+    fn only_connections_that_are_established_count_and_at_their_client() {
+        let table =
+            "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+   0: 0100007F:670B 00000000:0000 0A 00000000:00000000 00:00000000 00000000 65534        0 1
+   1: 0100007F:9C40 0100007F:670B 01 00000000:00000000 00:00000000 00000000     0        0 2
+   2: 0100007F:670B 0100007F:9C40 01 00000000:00000000 00:00000000 00000000 65534        0 3
+   3: 0100007F:9C41 0100007F:670B 06 00000000:00000000 00:00000000 00000000     0        0 0
+   4: 0100007F:9C42 0100007F:670B 01 00000000:00000000 00:00000000 00000000     0        0 4
+   5: 0100007F:9C43 0100007F:670C 01 00000000:00000000 00:00000000 00000000     0        0 5
+";
+        assert_eq!(established_to(0x670b, table), 2);
+        assert_eq!(established_to(0x670b, ""), 0);
+    }
 }

@@ -69,10 +69,8 @@ impl Told {
 pub(super) struct Culprit {
     /// Its process.
     pub(super) pid: u32,
-    /// The address it connects from.
+    /// The address it connects from, and nobody else does.
     pub(super) source: &'static str,
-    /// The port of its server.
-    pub(super) port: u16,
     /// When it began, since the tracer was attached.
     pub(super) begun: Duration,
 }
@@ -85,9 +83,7 @@ impl Culprit {
 
     /// Whether a finding is the same leak, told of its server.
     fn is_seen_at_its_server(&self, finding: &Value) -> bool {
-        finding["direction"] == "inbound"
-            && finding["peer"] == self.source
-            && finding["service_port"] == self.port
+        finding["direction"] == "inbound" && finding["peer"] == self.source
     }
 }
 
