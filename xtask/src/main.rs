@@ -7,6 +7,7 @@ mod evaluate;
 mod fuzz;
 mod layering;
 mod lint;
+mod neighbours;
 mod paths;
 mod process;
 mod program;
@@ -71,6 +72,8 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Watch real servers under healthy load, without a leak and with one; fails unless exactly the leak is found
+    Neighbours(neighbours::Settings),
 }
 
 #[derive(Args)]
@@ -141,6 +144,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Vm(args) => return in_vm(args),
         Task::Demo => demo::run()?,
         Task::Evaluate { args } => return evaluate::run(&args),
+        Task::Neighbours(settings) => neighbours::run(&settings)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -515,6 +515,7 @@ fn told(
     alert.tier = alert.tier.max(leak.tier);
     alert.severity = alert.severity.max(leak.severity);
     alert.told = leak.open;
+    if std::env::var_os("DBG").is_some() { eprintln!("{:?} {stage:?} {:?} open {} {:?} surv {:?} m {} l {} silence {:?} used {:?} beat {:?} need {} {:?}", now.0/1_000_000_000, watch.key, leak.open, leak.basis, leak.evidence.survivors, leak.evidence.matured, leak.evidence.left, leak.evidence.silence, alert.scale.and_then(|s| crate::leak::usage::Usage::of(ledger, &watch.key, now, rings::period(s)*2)), leak.evidence.cadence, alert.scale.map_or(0.0,|s| thresholds.need(s, watch.key.direction(), watch.left)), leak.tier); }
     let process = describe::process(&watch.key, &leak);
     let netns = usage::members(ledger, &watch.key)
         .min_by_key(|(id, _)| *id)
