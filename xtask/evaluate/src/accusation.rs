@@ -7,7 +7,7 @@ use tracer::{
         evidence::{Scope, Tier},
         finding::{Finding, FindingId, Kind, Stage},
     },
-    model::connection::{PeerKey, ProcessId},
+    model::connection::{Direction, Peer, PeerKey, ProcessId},
 };
 
 use crate::world::NEVER;
@@ -22,20 +22,28 @@ pub struct Accusation {
     /// When it was told as confirmed, or [`NEVER`].
     pub confirmed: f64,
     /// Who.
-    pub process: ProcessId,
-    /// For its connections with whom; `None` if that was not said.
-    pub peer: Option<PeerKey>,
+    pub who: Accused,
+}
+
+/// Who is accused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Accused {
+    /// A process, for its connections with one peer.
+    Group(ProcessId, PeerKey),
+    /// A process as a whole.
+    Process(ProcessId),
+    /// A peer, whoever holds the connections with it.
+    Peer(Direction, Peer),
 }
 
 impl Accusation {
     /// A suspicion that begins now.
-    pub const fn new(from: f64, process: ProcessId, peer: Option<PeerKey>) -> Self {
+    pub const fn new(from: f64, who: Accused) -> Self {
         Self {
             from,
             to: NEVER,
             confirmed: NEVER,
-            process,
-            peer,
+            who,
         }
     }
 }
@@ -52,8 +60,7 @@ impl Docket {
     pub fn enter(&mut self, at: f64, finding: &Finding) {
         if finding.stage == Stage::Opened {
             let place = self.accusations.len();
-            self.accusations
-                .push(Accusation::new(at, finding.process, peer(&finding.kind)));
+            self.accusations.push(Accusation::new(at, accused(finding)));
             self.open.insert(finding.id, place);
         }
         let place = self.open.get(&finding.id);
@@ -84,24 +91,26 @@ impl Docket {
     }
 }
 
-/// Whom the accused has the connections with.
-fn peer(kind: &Kind) -> Option<PeerKey> {
-    match kind {
-        Kind::Growth(growth) => Some(growth.group),
+/// Whom a finding names.
+fn accused(finding: &Finding) -> Accused {
+    let process = finding.process;
+    match &finding.kind {
+        Kind::Growth(growth) => Accused::Group(process, growth.group),
         Kind::Leak(leak) => match &leak.scope {
-            Scope::Group(group) => Some(*group),
-            Scope::Process { .. } | Scope::Peer { .. } => None,
+            Scope::Group(peer) => Accused::Group(process, *peer),
+            Scope::Process { .. } => Accused::Process(process),
+            Scope::Peer { direction, peer, .. } => Accused::Peer(*direction, *peer),
         },
-        Kind::Stalled(_) | Kind::Exhaustion(_) => None,
+        Kind::Stalled(_) | Kind::Exhaustion(_) => Accused::Process(process),
     }
 }
 
-/// Whether a finding is more than a suspicion. A rule that knows no tiers only suspects, but for a stalled server: that
-/// is seen, not inferred.
+/// Whether a finding is more than a suspicion. That a server does not accept is seen, not inferred; that descriptors run
+/// out is, too, but says nothing about a leak.
 fn is_confirmed(finding: &Finding) -> bool {
     match &finding.kind {
         Kind::Leak(leak) => leak.tier == Tier::Confirmed,
-        Kind::Stalled(_) | Kind::Exhaustion(_) => true,
-        Kind::Growth(_) => false,
+        Kind::Stalled(_) => true,
+        Kind::Growth(_) | Kind::Exhaustion(_) => false,
     }
 }

@@ -11,7 +11,11 @@ use std::collections::HashMap;
 
 use tracer::model::{connection::GroupKey, ledger::Ledger};
 
-use crate::{accusation::Accusation, drive::Testimony, world::MINUTE};
+use crate::{
+    accusation::{Accusation, Accused},
+    drive::Testimony,
+    world::MINUTE,
+};
 
 /// A group at a moment.
 #[derive(Clone, Copy, Debug, Default)]
@@ -95,7 +99,7 @@ impl Baselines {
             for (watch, done) in watches.iter_mut().zip(&mut self.done) {
                 match (&mut watch.accusation, watch.rule.accuses(sample)) {
                     (accusation @ None, true) => {
-                        *accusation = Some(Accusation::new(now, key.process, Some(key.peer_key())));
+                        *accusation = Some(Accusation::new(now, Accused::Group(key.process, key.peer_key())));
                     }
                     (accusation @ Some(_), false) => {
                         done.extend(accusation.take().map(|over| Accusation { to: now, ..over }));
@@ -126,11 +130,7 @@ impl Baselines {
             }
         }
         RULES.iter().zip(done).map(|((detector, _), mut accusations)| {
-            accusations.sort_by(|a, b| {
-                a.from
-                    .total_cmp(&b.from)
-                    .then_with(|| (a.process, a.peer).cmp(&(b.process, b.peer)))
-            });
+            accusations.sort_by(|a, b| a.from.total_cmp(&b.from).then_with(|| a.who.cmp(&b.who)));
             Testimony {
                 detector,
                 accusations,

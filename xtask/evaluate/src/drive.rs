@@ -6,7 +6,10 @@ mod timeline;
 use std::time::Duration;
 
 use tracer::{
-    leak::{Detector, Parameters, Rules, thresholds::Sensitivity},
+    leak::{
+        Detector, Parameters, Rules,
+        thresholds::{Sensitivity, Thresholds},
+    },
     model::{
         ledger::{Ledger, Limits},
         time::Time,
@@ -23,7 +26,9 @@ use timeline::Timeline;
 
 /// How a world is driven.
 #[derive(Clone, Copy, Debug)]
-pub struct Pace {
+pub struct Options {
+    /// What the tracer's verdicts depend on.
+    pub thresholds: Thresholds,
     /// Seconds between two ticks of the detectors.
     pub tick: f64,
     /// Seconds between two comparisons with the kernel's tables, after the first minutes. The tracer's own default of
@@ -33,9 +38,10 @@ pub struct Pace {
     pub baselines: bool,
 }
 
-impl Default for Pace {
+impl Default for Options {
     fn default() -> Self {
         Self {
+            thresholds: Thresholds::new(Sensitivity::Normal),
             tick: 5.0,
             reconcile: 5.0 * MINUTE,
             baselines: true,
@@ -51,17 +57,18 @@ pub struct Testimony {
     pub accusations: Vec<Accusation>,
 }
 
-/// The rules of the tracer, with default settings.
-fn rules() -> Rules {
-    Rules::new(
-        &Parameters::new(Sensitivity::Normal),
-        Limits::default().groups,
-    )
+/// The rules of the tracer.
+fn rules(thresholds: Thresholds) -> Rules {
+    let parameters = Parameters {
+        thresholds,
+        ..Parameters::new(Sensitivity::Normal)
+    };
+    Rules::new(&parameters, Limits::default().groups)
 }
 
 /// Drives a world from the coming of the tracer to its end. The tracer is the first to testify.
-pub fn drive(world: &World, pace: &Pace) -> Vec<Testimony> {
-    let mut drive = Drive::new(world, pace);
+pub fn drive(world: &World, options: &Options) -> Vec<Testimony> {
+    let mut drive = Drive::new(world, options);
     let mut now = 0.0;
     loop {
         drive.happen_until(now);
@@ -70,7 +77,7 @@ pub fn drive(world: &World, pace: &Pace) -> Vec<Testimony> {
             return drive.finish();
         }
         // As live where it is told to the second.
-        let step = if now < 2.0 * MINUTE { 1.0 } else { pace.tick };
+        let step = if now < 2.0 * MINUTE { 1.0 } else { options.tick };
         now = (now + step).min(world.horizon);
         if let Some((_, woken)) = world.sleeps.iter().find(|(from, to)| (*from..*to).contains(&now)) {
             now = woken.min(world.horizon);
@@ -81,7 +88,7 @@ pub fn drive(world: &World, pace: &Pace) -> Vec<Testimony> {
 /// A world on its way.
 struct Drive<'a> {
     world: &'a World,
-    pace: &'a Pace,
+    options: &'a Options,
     timeline: Timeline,
     kernel: Kernel<'a>,
     ledger: Ledger,
@@ -93,22 +100,25 @@ struct Drive<'a> {
     /// Whether the last reading left something open.
     undecided: bool,
     tidied: f64,
+    /// When the exits of processes were last noted.
+    reaped: f64,
 }
 
 impl<'a> Drive<'a> {
-    fn new(world: &'a World, pace: &'a Pace) -> Self {
+    fn new(world: &'a World, options: &'a Options) -> Self {
         Self {
             world,
-            pace,
+            options,
             timeline: Timeline::new(world),
             kernel: Kernel::new(world),
             ledger: Ledger::new(Limits::default()),
-            detector: rules(),
+            detector: rules(options.thresholds),
             docket: Docket::default(),
-            baselines: pace.baselines.then(Baselines::default),
+            baselines: options.baselines.then(Baselines::default),
             compared: None,
             undecided: false,
             tidied: 0.0,
+            reaped: 0.0,
         }
     }
 
@@ -133,6 +143,7 @@ impl<'a> Drive<'a> {
             self.ledger.tick(at);
             self.tidied = now;
         }
+        self.note_exits(now);
         if self.is_comparison_due(now, at) {
             self.compare(now, at);
         }
@@ -146,6 +157,15 @@ impl<'a> Drive<'a> {
         }
     }
 
+    fn note_exits(&mut self, now: f64) {
+        for (number, process) in self.world.processes.iter().enumerate() {
+            if self.reaped < process.ends && process.ends <= now {
+                self.ledger.note_exit(self.world.process_id(number));
+            }
+        }
+        self.reaped = now;
+    }
+
     /// As the runtime decides it, but for the regular ones.
     fn is_comparison_due(&self, now: f64, at: Time) -> bool {
         let Some(compared) = self.compared else {
@@ -155,7 +175,7 @@ impl<'a> Drive<'a> {
         let every = if is_early || self.kernel.has_queue() {
             30.0
         } else {
-            self.pace.reconcile
+            self.options.reconcile
         };
         // Live it would be 5 s throughout; hours of suspicion would take too long here.
         let again = if is_early { 5.0 } else { 30.0 };

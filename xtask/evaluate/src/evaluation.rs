@@ -10,7 +10,7 @@ use std::{
 };
 
 use crate::{
-    drive::{Pace, drive},
+    drive::{Options, drive},
     families::Family,
     score::{Outcome, judge},
 };
@@ -23,8 +23,8 @@ pub struct Plan {
     pub first_seed: u64,
     /// so many,
     pub seeds: u64,
-    /// at this pace,
-    pub pace: Pace,
+    /// driven like this,
+    pub options: Options,
     /// on so many threads.
     pub threads: NonZeroUsize,
 }
@@ -69,7 +69,7 @@ impl Plan {
 
     fn run_one(&self, family: Family, seed: u64) -> Result {
         let world = family.world(seed);
-        let outcomes = drive(&world, &self.pace)
+        let outcomes = drive(&world, &self.options)
             .into_iter()
             .map(|testimony| (testimony.detector, judge(&world, &testimony.accusations)))
             .collect();

@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Context as _, ensure};
 use clap::{Parser, ValueEnum};
 use evaluate::{
-    drive::Pace,
+    drive::Options,
     evaluation::Plan,
     families::{self, Set},
     report::{self, Style},
@@ -40,7 +40,7 @@ struct Cli {
     #[arg(long)]
     no_baselines: bool,
     /// Seconds between two looks of the detector
-    #[arg(long, default_value_t = Pace::default().tick, value_name = "SECONDS")]
+    #[arg(long, default_value_t = Options::default().tick, value_name = "SECONDS")]
     tick: f64,
     /// Also print each world in which the tracer was wrong
     #[arg(long)]
@@ -103,10 +103,10 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         families,
         first_seed: cli.first_seed,
         seeds: cli.seeds,
-        pace: Pace {
+        options: Options {
             tick: cli.tick,
             baselines: !cli.no_baselines,
-            ..Pace::default()
+            ..Options::default()
         },
         threads: match cli.threads {
             Some(threads) => threads,

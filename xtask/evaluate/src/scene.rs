@@ -212,6 +212,8 @@ impl Scene {
             half_used: NEVER,
             exhausted: NEVER,
             target,
+            // Longer than any connection is old.
+            up: random.uniform(4.0, 12.0) * DAY,
             sleeps: Vec::new(),
         }
         .until_exhausted()

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use tracer::model::connection::{PeerKey, ProcessId};
 
 use crate::{
-    accusation::Accusation,
+    accusation::{Accusation, Accused},
     world::{Connection, HOUR, NEVER, World},
 };
 
@@ -110,8 +110,14 @@ impl Guilty {
 
     /// Whether the accused did it, with those that are named.
     fn includes(&self, accusation: &Accusation) -> bool {
-        self.processes.contains(&accusation.process)
-            && accusation.peer.is_none_or(|peer| self.peers.contains(&peer))
+        match accusation.who {
+            Accused::Group(process, peer) => self.processes.contains(&process) && self.peers.contains(&peer),
+            Accused::Process(process) => self.processes.contains(&process),
+            Accused::Peer(direction, peer) => self
+                .peers
+                .iter()
+                .any(|leaked| leaked.direction == direction && leaked.peer == peer),
+        }
     }
 }
 

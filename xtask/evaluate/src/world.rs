@@ -39,6 +39,9 @@ pub struct World {
     pub exhausted: f64,
     /// A leak must be found within this time of its onset, even if the descriptors are used up before.
     pub target: Option<f64>,
+    /// How long the machine was up when the tracer came. It is another time in every world: no detector's periods may
+    /// begin with the tracer.
+    pub up: f64,
     /// The machine slept in these spans: nothing happened, the tracer did not run.
     pub sleeps: Vec<(f64, f64)>,
 }
@@ -113,13 +116,9 @@ impl World {
         self.onset.is_some()
     }
 
-    /// The seconds since the tracer came as the kernel counts time. The machine was up for a while, which is another
-    /// time in every world: no detector's slots may begin with the tracer.
+    /// A moment as the kernel counts time.
     pub fn time(&self, seconds: f64) -> Time {
-        /// More than any connection is old.
-        const UP: f64 = 4.0 * DAY;
-        let up = UP + f64::from(u32::try_from(self.seed % 9973).unwrap_or_default()) * 7.919;
-        Time(nanoseconds(up + seconds))
+        Time(nanoseconds(self.up + seconds))
     }
 
     /// The identity of a process.

@@ -114,7 +114,9 @@ fn close_wait_client(r: &mut Random, s: &mut Scene) {
 }
 
 fn black_hole_retry(r: &mut Random, s: &mut Scene) {
-    let (period, patience) = (r.log_uniform(1.0, 60.0), r.log_uniform(1.0, 127.0));
+    let period = r.log_uniform(3.0, 60.0);
+    // More under way at a time would be worth a word.
+    let patience = (period * r.uniform(0.2, 8.0)).min(127.0);
     let mut from = r.uniform(0.0, 2.0 * HOUR);
     while from < s.horizon() {
         let to = from + r.log_uniform(5.0 * MINUTE, 3.0 * HOUR);

@@ -1,7 +1,7 @@
 use std::num::NonZeroUsize;
 
 use super::*;
-use crate::{drive::Pace, evaluation::Plan, families, selection};
+use crate::{drive::Options, evaluation::Plan, families, selection};
 
 /// Everything at once, on few and short worlds.
 #[test]
@@ -10,7 +10,7 @@ fn a_small_evaluation() {
         families: selection::select(families::all(), "L_fast,H_heavy_churn"),
         first_seed: 1,
         seeds: 2,
-        pace: Pace::default(),
+        options: Options::default(),
         threads: NonZeroUsize::new(threads).unwrap(),
     };
     let results = plan(1).run();

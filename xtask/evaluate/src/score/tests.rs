@@ -1,3 +1,5 @@
+use tracer::model::connection::Direction;
+
 use super::*;
 use crate::{random::Random, scene::Scene};
 
@@ -22,11 +24,14 @@ fn healthy() -> World {
 }
 
 fn accusation(world: &World, from: f64, to: f64) -> Accusation {
-    let peer = world.connections[0].peer_key();
     Accusation {
         to,
-        ..Accusation::new(from, world.process_id(0), Some(peer))
+        ..Accusation::new(from, Accused::Group(world.process_id(0), peer(world)))
     }
+}
+
+fn peer(world: &World) -> PeerKey {
+    world.connections[0].peer_key()
 }
 
 #[test]
@@ -55,28 +60,32 @@ fn what_began_before_the_leak_is_a_false_alarm_even_if_it_lasts() {
 #[test]
 fn the_innocent_are_no_hit() {
     let world = leaking();
-    let other_process = Accusation {
-        process: ProcessId::KERNEL,
-        ..accusation(&world, 2.0 * HOUR, NEVER)
-    };
-    let mut elsewhere = accusation(&world, 3.0 * HOUR, NEVER);
-    elsewhere.peer = elsewhere.peer.map(|peer| PeerKey {
+    let other_port = PeerKey {
         service_port: 1,
-        ..peer
-    });
-    let outcome = judge(&world, &[other_process, elsewhere]);
+        ..peer(&world)
+    };
+    let other_direction = Accused::Peer(Direction::Inbound, peer(&world).peer);
+    let said = [
+        Accused::Group(ProcessId::KERNEL, peer(&world)),
+        Accused::Process(ProcessId::KERNEL),
+        Accused::Group(world.process_id(0), other_port),
+        other_direction,
+    ];
+    let outcome = judge(&world, &said.map(|who| Accusation::new(2.0 * HOUR, who)));
     assert_eq!(outcome.hit, None);
     assert_eq!(outcome.first_false, Some(2.0 * HOUR));
 }
 
 #[test]
-fn a_process_may_be_accused_as_a_whole() {
+fn a_process_or_a_peer_may_be_accused_as_a_whole() {
     let world = leaking();
-    let whole = Accusation {
-        peer: None,
-        ..accusation(&world, 2.0 * HOUR, NEVER)
-    };
-    assert!(judge(&world, &[whole]).hit.is_some());
+    for who in [
+        Accused::Process(world.process_id(0)),
+        Accused::Peer(Direction::Outbound, peer(&world).peer),
+    ] {
+        let outcome = judge(&world, &[Accusation::new(2.0 * HOUR, who)]);
+        assert!(outcome.hit.is_some() && outcome.false_alarms == 0, "{who:?}");
+    }
 }
 
 #[test]
