@@ -3,10 +3,20 @@
 //! Pure, behind one interface: facts and ticks in, [`Finding`]s out ([`Detector`]). The rules in force are
 //! [`growth::GrowthRule`] and [`stall::StallRule`]; [`Rules`] runs them side by side.
 
+mod alert;
+mod cadence;
+mod describe;
 pub mod evidence;
 pub mod finding;
 pub mod growth;
+mod rings;
+mod shape;
 pub mod stall;
+mod surge;
+pub mod survivors;
+pub mod thresholds;
+mod usage;
+mod watch;
 
 #[cfg(test)]
 mod tests;

@@ -102,6 +102,8 @@ pub struct Ledger {
     pub(super) open_at_snapshot: HashMap<ProcessId, u32>,
     /// When the last snapshot began.
     pub(super) compared: Option<Time>,
+    /// Whether anybody tells what connections carry.
+    pub(super) tells_traffic: bool,
 }
 
 impl Ledger {
@@ -125,6 +127,7 @@ impl Ledger {
             budgets: HashMap::new(),
             open_at_snapshot: HashMap::new(),
             compared: None,
+            tells_traffic: false,
         }
     }
 
@@ -194,6 +197,16 @@ impl Ledger {
             phases.add(connection.phase);
         }
         phases
+    }
+
+    /// Whether anybody tells what connections carry: if so, one of which nothing is told carries nothing.
+    pub fn tells_traffic(&self) -> bool {
+        self.tells_traffic
+    }
+
+    /// Whether the last snapshot missed a connection: it has probably closed.
+    pub fn misses(&self, id: ConnectionId) -> bool {
+        self.missing.contains(&id)
     }
 
     /// The groups.

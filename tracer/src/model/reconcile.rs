@@ -189,6 +189,7 @@ impl Ledger {
         idle: Duration,
         at: Time,
     ) -> bool {
+        self.tells_traffic = true;
         let Some(connection) = self.connections.get_mut(&id) else {
             return false;
         };

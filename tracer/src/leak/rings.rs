@@ -1,0 +1,270 @@
+//! Survivor rings: how many connections of each birth period are still open, at eight time scales at once.
+//!
+//! A ring holds eight cohorts of equal length; a cohort is mature two periods after it began to be the past, so each
+//! scale has its own idea of old. No connection is stored: a close says when its connection opened, and finds its cohort
+//! again by that. The idea of counting surviving generations is GenCount's (V. Šor, Statistical memory leak detection,
+//! Tartu 2014); `docs/detection.md` has the rest.
+
+use std::time::Duration;
+
+use crate::model::{fact::Start, time::Time};
+
+/// Time scales.
+pub const SCALES: usize = 8;
+/// Cohorts of a ring.
+const SLOTS: usize = 8;
+/// The youngest cohorts, which are too young to count as survivors.
+const IMMATURE: usize = 2;
+/// The mature ones.
+pub const COHORTS: usize = SLOTS - IMMATURE;
+/// Length of a period of the first scale, in seconds.
+const BASE: u64 = 16;
+/// Each scale's period is this many times the one before.
+const RATIO: u32 = 3;
+/// Periods after which half of the long memory is forgotten.
+const HALF_LIFE: f32 = 32.0;
+
+/// Length of a period of a scale: 16 s, 48 s, … 9.7 h.
+pub fn period(scale: usize) -> Duration {
+    Duration::from_secs(BASE * u64::from(stride(scale)))
+}
+
+/// Base periods in a period of a scale.
+const fn stride(scale: usize) -> u32 {
+    let mut stride = 1;
+    let mut s = 0;
+    while s < scale {
+        stride *= RATIO;
+        s += 1;
+    }
+    stride
+}
+
+/// A moment in base periods. Groups are shifted against each other (`phase`, below 16 s), so that not all of them come
+/// to the end of a period in the same second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Step(u32);
+
+impl Step {
+    /// The base period that a moment falls into.
+    pub fn of(at: Time, phase: u8) -> Self {
+        let seconds = at.since(Time(0)).as_secs() + BASE - u64::from(phase) % BASE;
+        Self(u32::try_from(seconds / BASE).unwrap_or(u32::MAX))
+    }
+
+    /// The moment it begins.
+    pub fn begin(self, phase: u8) -> Time {
+        let seconds = u64::from(self.0) * BASE;
+        Time(0) + Duration::from_secs((seconds + u64::from(phase) % BASE).saturating_sub(BASE))
+    }
+
+    fn epoch(self, scale: usize) -> u32 {
+        self.0 / stride(scale)
+    }
+}
+
+/// One time scale.
+#[derive(Clone, Debug, Default)]
+struct Ring {
+    /// Of those that opened in the period: open still.
+    alive: [u32; SLOTS],
+    /// Of those: open when the cohort became mature.
+    matured: [u32; SLOTS],
+    /// Closed in the period, at a mature age.
+    late: [u32; SLOTS],
+    /// Faded sums over all past periods of `matured` and `late`.
+    matured_long: f32,
+    late_long: f32,
+}
+
+/// What a ring shows at the end of a period.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Picture {
+    /// Survivors of each mature cohort, the oldest first.
+    pub survivors: [u32; COHORTS],
+    /// Open of the two cohorts that are too young.
+    pub young: u32,
+    /// Connections of the mature cohorts that reached that age.
+    pub matured: u32,
+    /// Connections of that age, or older, that closed while these cohorts matured.
+    pub left: u32,
+    /// Of these, those that closed in the period that ends.
+    pub left_last: u32,
+    /// The same sums over the longer past, faded.
+    pub matured_long: f32,
+    /// As above.
+    pub left_long: f32,
+}
+
+impl Picture {
+    /// All survivors.
+    pub fn all(&self) -> u32 {
+        self.survivors.iter().fold(0, |sum, one| sum.saturating_add(*one))
+    }
+
+    /// The survivors by thirds of the window, the oldest first.
+    pub fn thirds(&self) -> [u32; 3] {
+        let [a, b, c, d, e, f] = self.survivors;
+        [(a, b), (c, d), (e, f)].map(|(one, other)| one.saturating_add(other))
+    }
+}
+
+/// The rings of one population.
+#[derive(Clone, Debug)]
+pub struct Rings {
+    rings: [Ring; SCALES],
+    now: Step,
+    since: Step,
+    /// Members now, older ones included.
+    pub total: u32,
+}
+
+impl Rings {
+    /// Empty ones, that begin now.
+    pub fn new(now: Step) -> Self {
+        Self {
+            rings: Default::default(),
+            now,
+            since: now,
+            total: 0,
+        }
+    }
+
+    /// The period they are in.
+    pub fn now(&self) -> Step {
+        self.now
+    }
+
+    /// Goes on to a base period. At the end of each period of each scale `look` gets the scale, the period that begins,
+    /// and the picture; it says how many of the late closes are to be forgotten.
+    pub fn advance(&mut self, to: Step, mut look: impl FnMut(usize, Step, &Picture) -> u32) {
+        if self.total == 0 && to.0.saturating_sub(self.now.0) > 2 * SLOTS as u32 * stride(SCALES - 1) {
+            // Nothing of what they remember is left.
+            for ring in &mut self.rings {
+                *ring = Ring::default();
+            }
+            self.now = to;
+        }
+        while self.now < to {
+            let next = Step(self.now.0 + 1);
+            for scale in 0..SCALES {
+                if next.0 % stride(scale) != 0 {
+                    break;
+                }
+                self.turn(scale, next, &mut look);
+            }
+            self.now = next;
+        }
+    }
+
+    fn turn(&mut self, scale: usize, next: Step, look: &mut impl FnMut(usize, Step, &Picture) -> u32) {
+        let Some(ring) = self.rings.get_mut(scale) else {
+            return;
+        };
+        let epoch = next.epoch(scale) as usize;
+        let slot = |back: usize| (epoch + 2 * SLOTS - back) % SLOTS;
+        let mature = slot(IMMATURE + 1);
+        let matured = at(&ring.alive, mature);
+        put(&mut ring.matured, mature, matured);
+        let fade = 0.5_f32.powf(1.0 / HALF_LIFE);
+        let left_last = at(&ring.late, slot(1));
+        ring.matured_long = ring.matured_long.mul_add(fade, float(matured));
+        ring.late_long = ring.late_long.mul_add(fade, float(left_last));
+        let mut picture = Picture {
+            left_last,
+            matured_long: ring.matured_long,
+            left_long: ring.late_long,
+            ..Picture::default()
+        };
+        for (place, survivors) in picture.survivors.iter_mut().enumerate() {
+            *survivors = at(&ring.alive, slot(SLOTS - place));
+            picture.matured = picture
+                .matured
+                .saturating_add(at(&ring.matured, slot(SLOTS - place)));
+            picture.left = picture.left.saturating_add(at(&ring.late, slot(COHORTS - place)));
+        }
+        for back in 1..=IMMATURE {
+            picture.young = picture.young.saturating_add(at(&ring.alive, slot(back)));
+        }
+        let forgiven = float(look(scale, next, &picture));
+        ring.matured_long = (ring.matured_long - forgiven).max(0.0);
+        ring.late_long = (ring.late_long - forgiven).max(0.0);
+        let oldest = slot(0);
+        put(&mut ring.alive, oldest, 0);
+        put(&mut ring.matured, oldest, 0);
+        put(&mut ring.late, oldest, 0);
+    }
+
+    /// A member comes, born then. The rings must have been [advanced](Self::advance).
+    pub fn birth(&mut self, born: Start, phase: u8) {
+        self.total = self.total.saturating_add(1);
+        let Start::Seen(born) = born else {
+            return;
+        };
+        let born = Step::of(born, phase);
+        for (scale, ring) in self.rings.iter_mut().enumerate() {
+            if let Some(slot) = cohort(self.now, born, scale) {
+                change(&mut ring.alive, slot, |alive| alive.saturating_add(1));
+            }
+        }
+    }
+
+    /// A member goes that was born then. The rings must have been [advanced](Self::advance).
+    pub fn death(&mut self, born: Start, phase: u8) {
+        self.remove(born, phase, true);
+    }
+
+    /// A member was none, or is one of another population from now on: it goes, and did not close.
+    pub fn retract(&mut self, born: Start, phase: u8) {
+        self.remove(born, phase, false);
+    }
+
+    fn remove(&mut self, born: Start, phase: u8, closed: bool) {
+        self.total = self.total.saturating_sub(1);
+        let (now, since) = (self.now, self.since);
+        let born = match born {
+            Start::Seen(born) => Some(Step::of(born, phase)),
+            Start::Older => None,
+        };
+        for (scale, ring) in self.rings.iter_mut().enumerate() {
+            if let Some(slot) = born.and_then(|born| cohort(now, born, scale)) {
+                change(&mut ring.alive, slot, |alive| alive.saturating_sub(1));
+            }
+            let epochs = |from: Step| now.epoch(scale).saturating_sub(from.epoch(scale)) as usize;
+            let is_late = match born {
+                Some(born) => epochs(born) > IMMATURE,
+                None => epochs(since) >= IMMATURE,
+            };
+            if is_late && closed {
+                let slot = now.epoch(scale) as usize % SLOTS;
+                change(&mut ring.late, slot, |late| late.saturating_add(1));
+            }
+        }
+    }
+}
+
+/// The slot of a cohort, if the ring still has it.
+fn cohort(now: Step, born: Step, scale: usize) -> Option<usize> {
+    // What is born "later" comes from an event that was a little out of order.
+    let born = born.min(now).epoch(scale);
+    ((now.epoch(scale) - born) < SLOTS as u32).then_some(born as usize % SLOTS)
+}
+
+fn at(slots: &[u32; SLOTS], slot: usize) -> u32 {
+    slots.get(slot).copied().unwrap_or(0)
+}
+
+fn put(slots: &mut [u32; SLOTS], slot: usize, value: u32) {
+    change(slots, slot, |_| value);
+}
+
+fn change(slots: &mut [u32; SLOTS], slot: usize, change: impl FnOnce(u32) -> u32) {
+    if let Some(cell) = slots.get_mut(slot) {
+        *cell = change(*cell);
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a count, and a sum that fades")]
+fn float(count: u32) -> f32 {
+    count as f32
+}

@@ -1,0 +1,89 @@
+//! Whether the connections that pile up are used.
+
+use std::time::Duration;
+
+use super::{evidence::Silence, watch::Key};
+use crate::model::{
+    connection::{Connection, ConnectionId},
+    ledger::Ledger,
+    time::Time,
+};
+
+/// A recording may tell of traffic as seldom as this: less silence than that is none.
+const TOLD_EVERY: Duration = Duration::from_mins(11);
+/// Share of its age that an unused connection has been silent for, and a used one at most.
+const SILENT: f64 = 0.75;
+const BUSY: f64 = 0.25;
+
+/// Use of the connections of some age.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Connections that were looked at.
+    pub of: u32,
+    /// Of these, silent for most of their lives.
+    pub unused: u32,
+    /// Of these, in use now.
+    pub used: u32,
+    /// How long all the unused ones have been silent.
+    pub span: Duration,
+}
+
+impl Usage {
+    /// Of the connections of a watch that are at least this old; `None` if nobody tells what connections carry, or none
+    /// is that old.
+    pub fn of(ledger: &Ledger, key: &Key, now: Time, least_age: Duration) -> Option<Self> {
+        if !ledger.tells_traffic() {
+            return None;
+        }
+        let mut usage = Self::default();
+        for (_, connection) in members(ledger, key) {
+            let age = now.since(connection.opened);
+            if age < least_age {
+                continue;
+            }
+            let silent = silent_for(connection, now).unwrap_or(age);
+            usage.of += 1;
+            if silent >= TOLD_EVERY && silent >= age.mul_f64(SILENT) {
+                if usage.unused == 0 || silent < usage.span {
+                    usage.span = silent;
+                }
+                usage.unused += 1;
+            } else if age >= TOLD_EVERY && silent <= age.mul_f64(BUSY).max(TOLD_EVERY) {
+                usage.used += 1;
+            }
+        }
+        (usage.of > 0).then_some(usage)
+    }
+
+    /// Share that is unused.
+    pub fn unused_share(&self) -> f64 {
+        f64::from(self.unused) / f64::from(self.of.max(1))
+    }
+
+    /// Share that is in use.
+    pub fn used_share(&self) -> f64 {
+        f64::from(self.used) / f64::from(self.of.max(1))
+    }
+
+    /// As it is told.
+    pub fn silence(&self) -> Silence {
+        Silence {
+            silent: self.unused,
+            of: self.of,
+            span: self.span,
+        }
+    }
+}
+
+/// The held connections of a watch.
+pub fn members<'a>(ledger: &'a Ledger, key: &'a Key) -> impl Iterator<Item = (ConnectionId, &'a Connection)> {
+    ledger
+        .connections()
+        .filter(|(_, connection)| connection.phase.is_held() && key.covers(&connection.group))
+}
+
+/// How long a connection has carried nothing; `None` if nobody told yet.
+pub fn silent_for(connection: &Connection, now: Time) -> Option<Duration> {
+    let traffic = connection.traffic?;
+    Some(now.since(traffic.last))
+}

@@ -1,0 +1,365 @@
+//! What is remembered of one group of connections, or of one roll-up.
+
+use super::{
+    cadence::Beat,
+    rings::{Picture, Rings, SCALES, Step},
+    shape,
+    surge::Surge,
+    thresholds::Thresholds,
+};
+use crate::model::{
+    connection::{Direction, GroupKey, Peer, ProcessId},
+    fact::{Life, Start},
+    time::Time,
+};
+
+/// Which connections are watched together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Key {
+    /// A group.
+    Group(GroupKey),
+    /// All of a process, in one direction: for what is spread thin over peers.
+    Process(ProcessId, Direction),
+    /// All with a peer, in one direction: for what is spread over processes or ports.
+    Peer(Direction, Peer),
+}
+
+impl Key {
+    /// A group and the roll-ups that it is part of.
+    pub fn of(group: GroupKey) -> [Self; 3] {
+        [
+            Self::Group(group),
+            Self::Process(group.process, group.direction),
+            Self::Peer(group.direction, group.peer),
+        ]
+    }
+
+    /// Who starts the connections.
+    pub const fn direction(&self) -> Direction {
+        match self {
+            Self::Group(group) => group.direction,
+            Self::Process(_, direction) | Self::Peer(direction, _) => *direction,
+        }
+    }
+
+    /// The process, if it is one.
+    pub const fn process(&self) -> Option<ProcessId> {
+        match self {
+            Self::Group(group) => Some(group.process),
+            Self::Process(process, _) => Some(*process),
+            Self::Peer(..) => None,
+        }
+    }
+
+    /// Whether a group is part of it.
+    pub fn covers(&self, group: &GroupKey) -> bool {
+        match self {
+            Self::Group(own) => own == group,
+            Self::Process(process, direction) => (*process, *direction) == (group.process, group.direction),
+            Self::Peer(direction, peer) => (*direction, *peer) == (group.direction, group.peer),
+        }
+    }
+}
+
+/// Which connections of a watch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Population {
+    /// All.
+    All,
+    /// Those whose peer is gone.
+    Gone,
+}
+
+/// A picture that has the shape of a leak, and may be large enough.
+#[derive(Clone, Copy, Debug)]
+pub struct Candidate {
+    /// Of which connections.
+    pub population: Population,
+    /// At which scale.
+    pub scale: usize,
+    /// At the end of the period before this one.
+    pub at: Step,
+    /// The picture.
+    pub picture: Picture,
+    /// What it takes, before it is known whether they are used.
+    pub need: f64,
+    /// It is the last tooth of a saw.
+    pub teeth: Option<u32>,
+    /// Whether it is a candidate at all: the pictures that an alert rests on are shown in any case.
+    pub is_growth: bool,
+}
+
+impl Candidate {
+    const fn shown(population: Population, scale: usize, at: Step, picture: &Picture) -> Self {
+        Self {
+            population,
+            scale,
+            at,
+            picture: *picture,
+            need: f64::INFINITY,
+            teeth: None,
+            is_growth: false,
+        }
+    }
+}
+
+/// What is remembered.
+#[derive(Debug)]
+pub struct Watch {
+    /// Of what.
+    pub key: Key,
+    /// The watches of the roll-ups that a group is part of; its own, if it is one.
+    pub rollups: [u32; 2],
+    /// Shift of its periods, in seconds.
+    pub phase: u8,
+    /// All connections.
+    pub all: Rings,
+    /// Those whose peer is gone.
+    pub gone: Option<Box<Rings>>,
+    /// The beat of openings.
+    pub beat: Beat,
+    /// Openings.
+    pub opened: u64,
+    /// Closes.
+    pub closed: u64,
+    /// Of these, of connections whose peer had gone.
+    pub closed_gone: u64,
+    /// Connections that were there when the tracer came.
+    pub older: u32,
+    /// Whether these were judged.
+    pub older_judged: bool,
+    /// Known since.
+    pub since: Time,
+    /// Something last happened.
+    pub touched: Time,
+    /// Whether it is in the list of those with news.
+    pub has_news: bool,
+    /// Left of the descriptors, as last seen.
+    pub left: Option<u64>,
+    /// The way it took up to its limit.
+    pub surge: Option<Box<Surge>>,
+    /// The pictures that are shown in any case.
+    pub followed: Option<(Population, usize)>,
+    /// Marks of the last period of each scale.
+    marks: Marks,
+}
+
+/// What the last pictures showed.
+#[derive(Clone, Copy, Debug, Default)]
+struct Marks {
+    /// Survivors of the last picture that could be a tooth of a saw.
+    tooth: [u32; SCALES],
+    teeth: u32,
+    /// Pictures in a row that could be a leak.
+    votes: [u8; SCALES],
+    votes_gone: [u8; SCALES],
+}
+
+impl Watch {
+    /// A new one.
+    pub fn new(key: Key, rollups: [u32; 2], phase: u8, at: Time) -> Self {
+        Self {
+            key,
+            rollups,
+            phase,
+            all: Rings::new(Step::of(at, phase)),
+            gone: None,
+            beat: Beat::default(),
+            opened: 0,
+            closed: 0,
+            closed_gone: 0,
+            older: 0,
+            older_judged: false,
+            since: at,
+            touched: at,
+            has_news: false,
+            left: None,
+            surge: None,
+            followed: None,
+            marks: Marks::default(),
+        }
+    }
+
+    /// Goes on to a moment; what looks like a leak on the way goes to `candidates`.
+    pub fn advance(&mut self, to: Time, thresholds: &Thresholds, candidates: &mut Vec<Candidate>) {
+        let step = Step::of(to, self.phase);
+        if step <= self.all.now() {
+            return;
+        }
+        let Self {
+            key,
+            all,
+            gone,
+            beat,
+            left,
+            followed,
+            marks,
+            ..
+        } = self;
+        let is_followed = |population, scale| *followed == Some((population, scale));
+        let direction = key.direction();
+        let factor = if beat.cadence().is_some() {
+            thresholds.beat_factor
+        } else {
+            1.0
+        };
+        let factor = match key {
+            Key::Group(_) => factor,
+            Key::Process(..) | Key::Peer(..) => factor * thresholds.spread_factor,
+        };
+        all.advance(step, |scale, at, picture| {
+            let need = thresholds.need(scale, direction, *left) * factor;
+            let from = candidates.len();
+            let forgiven = marks.look(
+                thresholds,
+                need,
+                Candidate {
+                    population: Population::All,
+                    scale,
+                    at,
+                    picture: *picture,
+                    need,
+                    teeth: None,
+                    is_growth: false,
+                },
+                candidates,
+            );
+            if candidates.len() == from && is_followed(Population::All, scale) {
+                candidates.push(Candidate::shown(Population::All, scale, at, picture));
+            }
+            forgiven
+        });
+        if let Some(gone) = gone {
+            gone.advance(step, |scale, at, picture| {
+                let need = thresholds.need_gone(scale);
+                let from = candidates.len();
+                marks.look_gone(
+                    thresholds,
+                    Candidate {
+                        population: Population::Gone,
+                        scale,
+                        at,
+                        picture: *picture,
+                        need,
+                        teeth: None,
+                        is_growth: false,
+                    },
+                    candidates,
+                );
+                if candidates.len() == from && is_followed(Population::Gone, scale) {
+                    candidates.push(Candidate::shown(Population::Gone, scale, at, picture));
+                }
+                0
+            });
+        }
+    }
+
+    /// A connection comes. The watch must have been [advanced](Self::advance).
+    pub fn enter(&mut self, life: Life) {
+        self.all.birth(life.opened, self.phase);
+        if let Some(since) = life.peer_gone {
+            self.lose_peer(since);
+        }
+    }
+
+    /// The peer of a connection is gone.
+    pub fn lose_peer(&mut self, since: Start) {
+        let now = self.all.now();
+        let gone = self.gone.get_or_insert_with(|| Box::new(Rings::new(now)));
+        gone.birth(since, self.phase);
+    }
+
+    /// A connection closes.
+    pub fn close(&mut self, life: Life) {
+        self.closed = self.closed.saturating_add(1);
+        self.all.death(life.opened, self.phase);
+        if let Some(since) = life.peer_gone {
+            self.closed_gone = self.closed_gone.saturating_add(1);
+            if let Some(gone) = &mut self.gone {
+                gone.death(since, self.phase);
+            }
+        }
+    }
+
+    /// A connection is not of this group after all.
+    pub fn leave(&mut self, life: Life) {
+        self.all.retract(life.opened, self.phase);
+        if let (Some(since), Some(gone)) = (life.peer_gone, &mut self.gone) {
+            gone.retract(since, self.phase);
+        }
+    }
+
+    /// How many there are of a population.
+    pub fn total(&self, population: Population) -> u32 {
+        match population {
+            Population::All => self.all.total,
+            Population::Gone => self.gone.as_ref().map_or(0, |gone| gone.total),
+        }
+    }
+}
+
+impl Marks {
+    /// Looks at a picture; gives the late closes that are to be forgotten.
+    fn look(
+        &mut self,
+        thresholds: &Thresholds,
+        need: f64,
+        candidate: Candidate,
+        candidates: &mut Vec<Candidate>,
+    ) -> u32 {
+        let Candidate { scale, picture, .. } = candidate;
+        let (Some(tooth), Some(votes)) = (self.tooth.get_mut(scale), self.votes.get_mut(scale)) else {
+            return 0;
+        };
+        let mut forgiven = 0;
+        // All generations at once, while it still grew: a garbage collector, or a reset.
+        if *tooth > 0 && f64::from(picture.left_last) >= ALL_AT_ONCE * f64::from(*tooth) {
+            forgiven = picture.left_last;
+            self.teeth = self.teeth.saturating_add(1);
+            if self.teeth >= thresholds.teeth {
+                candidates.push(Candidate {
+                    teeth: Some(self.teeth),
+                    is_growth: true,
+                    ..candidate
+                });
+            }
+        }
+        let survivors = f64::from(picture.all());
+        let grows = shape::is_growth(&picture, thresholds, thresholds.flow, false);
+        *tooth = if grows && survivors >= thresholds.tooth * need {
+            picture.all()
+        } else {
+            0
+        };
+        let least = thresholds.unused_factor.min(1.0) * need;
+        let is_candidate = grows && survivors >= least && shape::long_flow(&picture) >= thresholds.long_flow;
+        vote(votes, is_candidate, candidate, candidates);
+        forgiven
+    }
+
+    fn look_gone(&mut self, thresholds: &Thresholds, candidate: Candidate, candidates: &mut Vec<Candidate>) {
+        let Candidate {
+            scale, picture, need, ..
+        } = candidate;
+        let is_candidate = f64::from(picture.all()) >= need
+            && shape::is_growth(&picture, thresholds, thresholds.gone_flow, true);
+        if let Some(votes) = self.votes_gone.get_mut(scale) {
+            vote(votes, is_candidate, candidate, candidates);
+        }
+    }
+}
+
+/// Share of a tooth that closes at once where it is one.
+const ALL_AT_ONCE: f64 = 0.7;
+
+/// The fast scales are asked twice.
+fn vote(votes: &mut u8, is_candidate: bool, candidate: Candidate, candidates: &mut Vec<Candidate>) {
+    *votes = if is_candidate { votes.saturating_add(1) } else { 0 };
+    let enough = if candidate.scale <= 1 { 2 } else { 1 };
+    if *votes >= enough {
+        candidates.push(Candidate {
+            is_growth: true,
+            ..candidate
+        });
+    }
+}
