@@ -104,6 +104,8 @@ pub fn leak(watch: &Watch, alert: &Alert, ledger: &Ledger, thresholds: &Threshol
         forecast,
         evidence,
         lives: alert.lives,
+        began: alert.began,
+        news: Vec::new(),
     }
 }
 

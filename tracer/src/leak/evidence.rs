@@ -78,6 +78,16 @@ pub enum Scope {
     },
 }
 
+impl Scope {
+    /// Who starts the connections.
+    pub const fn direction(&self) -> Direction {
+        match self {
+            Self::Group(group) => group.direction,
+            Self::Process { direction, .. } | Self::Peer { direction, .. } => *direction,
+        }
+    }
+}
+
 /// How sure a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Tier {
