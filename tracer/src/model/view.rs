@@ -4,7 +4,7 @@ use std::{cmp::Reverse, collections::HashMap, hash::Hash, time::Duration};
 
 use super::{
     budget::Standing,
-    connection::{Connection, PeerKey, Phases, ProcessId},
+    connection::{Connection, GroupKey, PeerKey, Phases, ProcessId},
     group::{Aggregate, Table},
     ledger::Ledger,
     name::Comm,
@@ -124,20 +124,18 @@ pub fn per_peer(ledger: &Ledger, now: Time, limit: usize) -> (Vec<Row<PeerKey>>,
     (rows, ledger.peers().len())
 }
 
-/// Other processes that opened what `process` holds towards `peer`, the most first, at most `limit` of them. Looks at
-/// every connection there is.
+/// Processes that opened what another one holds in the groups that `is_of` names, the most first, at most `limit` of
+/// them. Looks at every connection there is.
 pub fn openers(
     ledger: &Ledger,
-    process: ProcessId,
-    peer: &PeerKey,
+    is_of: impl Fn(&GroupKey) -> bool,
     limit: usize,
 ) -> Vec<(ProcessId, Comm, u32)> {
     let mut openers: HashMap<ProcessId, u32> = HashMap::new();
     for (_, connection) in ledger.connections() {
-        let is_of_group = connection.group.process == process && connection.group.peer_key() == *peer;
         if let Some(opener) = connection.opener
-            && opener != process
-            && is_of_group
+            && opener != connection.group.process
+            && is_of(&connection.group)
             && connection.phase.is_held()
         {
             *openers.entry(opener).or_default() += 1;

@@ -213,3 +213,11 @@ pub fn peer_name(key: &PeerKey) -> String {
         (Direction::Inbound, peer) => format!(":{port} <- {peer}"),
     }
 }
+
+/// `:9090 <- 10.0.0.9 (56), -> 10.0.0.7:5432 (1)`.
+pub(super) fn peer_counts(counts: &[(PeerKey, u32)]) -> String {
+    let counts = counts
+        .iter()
+        .map(|(key, count)| format!("{} ({count})", peer_name(key)));
+    counts.collect::<Vec<_>>().join(", ")
+}

@@ -1,8 +1,6 @@
 //! A group of connections that only grows.
 
-use std::net::IpAddr;
-
-use super::{Advice, Command, is_process};
+use super::{Advice, Command, is_process, ss_address};
 use crate::{
     leak::finding::{Finding, Growth},
     model::connection::{Direction, Peer, Phase, ProcessId},
@@ -85,9 +83,7 @@ fn command(finding: &Finding, growth: &Growth, enter: Option<u32>) -> Option<Com
         });
     }
     let peer = match group.peer {
-        Peer::Address(IpAddr::V4(address)) => address.to_string(),
-        // Without the brackets ss takes the last colon for a port's.
-        Peer::Address(IpAddr::V6(address)) => format!("[{address}]"),
+        Peer::Address(address) => ss_address(address),
         Peer::Other => return None,
     };
     let side = match group.direction {
