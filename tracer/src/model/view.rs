@@ -10,6 +10,7 @@ use super::{
     name::Comm,
     tally::Tally,
     time::Time,
+    trend::State,
 };
 
 /// The age of an open connection.
@@ -84,6 +85,8 @@ pub struct Counts {
     pub lifetimes: Option<(Duration, Duration)>,
     /// Failed attempts by errno; 0 stands for those that the process gave up.
     pub failures: Vec<(u16, u64)>,
+    /// Where the number of open ones is going.
+    pub state: State,
 }
 
 /// A process in a view.
@@ -205,6 +208,7 @@ fn counts(aggregate: &Aggregate, phases: Phases, ages: Vec<Age>, now: Time) -> C
         tally,
         lifetimes,
         failures,
+        trend,
         touched: _,
     } = aggregate;
     Counts {
@@ -215,5 +219,6 @@ fn counts(aggregate: &Aggregate, phases: Phases, ages: Vec<Age>, now: Time) -> C
         ages: Ages::of(ages),
         lifetimes: lifetimes.quantile(0.5).zip(lifetimes.quantile(0.9)),
         failures: failures.iter().map(|(errno, count)| (*errno, *count)).collect(),
+        state: trend.state(now),
     }
 }

@@ -17,8 +17,8 @@ use super::{
     errno,
     record::{
         self, AgeQuantiles, AlertStatus, Body, Books, Confidence, Corrected, Counts, Descriptors, Direction,
-        Failures, HeldGroup, LifetimeQuantiles, PeerRow, Ports, Process, ProcessRow, Record, Table, Totals,
-        VERSION,
+        Failures, HeldGroup, LifetimeQuantiles, PeerRow, Ports, Process, ProcessRow, Record, State, Table,
+        Totals, VERSION,
     },
     sanitize, table,
 };
@@ -31,6 +31,7 @@ use crate::{
         process::ProcessInfo,
         tally::Tally,
         time::Time,
+        trend,
         view::{self, Ages, Row},
     },
 };
@@ -268,6 +269,12 @@ fn counts(counts: &view::Counts) -> Counts {
             p90: seconds(p90),
         }),
         failures: failures(counts.failures.iter().copied()),
+        state: match counts.state {
+            trend::State::WarmingUp => State::WarmingUp,
+            trend::State::Growing => State::Growing,
+            trend::State::Steady => State::Steady,
+            trend::State::Draining => State::Draining,
+        },
     }
 }
 

@@ -21,7 +21,8 @@ pub use list::{
     ListedListener, PhaseCounts, PhaseName,
 };
 pub use table::{
-    AgeQuantiles, Counts, Descriptors, Failures, LifetimeQuantiles, PeerRow, Ports, ProcessRow, Table, Totals,
+    AgeQuantiles, Counts, Descriptors, Failures, LifetimeQuantiles, PeerRow, Ports, ProcessRow, State, Table,
+    Totals,
 };
 
 use schemars::{JsonSchema, Schema, generate::SchemaSettings};

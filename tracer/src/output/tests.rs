@@ -1,6 +1,9 @@
 //! What is printed, literally, and what may never be printed.
 
+mod findings;
 mod json;
+mod leak;
+mod leaks;
 mod list;
 mod number;
 mod sanitize;
@@ -15,6 +18,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use leaks::{any_exhaustion, any_leak, any_process};
 use proptest::{collection::vec, prelude::*};
 
 use super::{circumstances::Circumstances, json::Wall, record::Confidence};
@@ -234,22 +238,21 @@ fn any_finding() -> impl Strategy<Value = Finding> {
         Just(Stage::Resolved(Resolution::Drained)),
         Just(Stage::Resolved(Resolution::AcceptingAgain)),
         Just(Stage::Resolved(Resolution::ListenerGone)),
-    ];
-    let process = prop_oneof![
-        (any::<u32>(), any::<u64>()).prop_map(|(pid, start)| ProcessId {
-            pid,
-            start: Time(start)
-        }),
-        Just(ProcessId::KERNEL),
-        Just(ProcessId::OTHER),
+        Just(Stage::Resolved(Resolution::ProcessExited)),
+        Just(Stage::Resolved(Resolution::ClosedByPeer)),
+        Just(Stage::Resolved(Resolution::Balanced)),
+        Just(Stage::Resolved(Resolution::Plateaued)),
+        Just(Stage::Resolved(Resolution::Relieved)),
     ];
     let kind = prop_oneof![
         any_growth().prop_map(|growth| (Rule::Growth, Kind::Growth(growth))),
         any_stalled().prop_map(|stalled| (Rule::Stall, Kind::Stalled(stalled))),
+        any_leak().prop_map(|leak| (Rule::Growth, Kind::Leak(Box::new(leak)))),
+        any_exhaustion().prop_map(|exhaustion| (Rule::Limit, Kind::Exhaustion(exhaustion))),
     ];
     (
         stage,
-        process,
+        any_process(),
         any_comm(),
         any::<u64>(),
         any::<Option<u32>>(),

@@ -1,31 +1,47 @@
 //! Healthy explanations: why they are ruled out, and what would rule them out.
 
 use crate::{
-    leak::evidence::{Explanation, Healthy, RuledOut},
+    leak::evidence::{Healthy, Leak, RuledOut, Tier},
     output::span,
 };
 
-/// `no warm-up: it grows as fast as it did, after 42m; ...`; `None` if there are none. What is left comes first: it is
-/// why a finding is not confirmed.
-pub fn words(explanations: &[Explanation]) -> Option<String> {
-    let (ruled_out, left): (Vec<&Explanation>, _) = explanations
+/// What is left, and what is ruled out and why; `None` if there is nothing to say. What is left comes first: it is why a
+/// finding is not confirmed.
+pub fn words(leak: &Leak) -> Option<String> {
+    let explanations = &leak.evidence.explanations;
+    let mut parts: Vec<String> = explanations
         .iter()
-        .partition(|explanation| explanation.ruled_out.is_some());
-    let left = left.into_iter().map(|explanation| possible(explanation.healthy));
-    let ruled_out = ruled_out.into_iter().filter_map(|explanation| {
-        let why = explanation.ruled_out?;
-        Some(format!("{}: {}", negated(explanation.healthy), because(why)))
-    });
-    let words: Vec<String> = left.map(str::to_owned).chain(ruled_out).collect();
-    (!words.is_empty()).then(|| words.join("; "))
+        .filter(|explanation| explanation.ruled_out.is_none())
+        .map(|explanation| possible(explanation.healthy).to_owned())
+        .collect();
+    if parts.is_empty() && !explanations.is_empty() && leak.tier == Tier::Suspected {
+        parts.push(
+            "nothing healthy is left, but one look has shown it so far: the next may confirm it".to_owned(),
+        );
+    }
+    // Those with one reason in one breath.
+    let mut reasons: Vec<(RuledOut, Vec<&str>)> = Vec::new();
+    for explanation in explanations {
+        let Some(why) = explanation.ruled_out else {
+            continue;
+        };
+        let name = negated(explanation.healthy);
+        match reasons.iter_mut().find(|(reason, _)| *reason == why) {
+            Some((_, names)) => names.push(name),
+            None => reasons.push((why, vec![name])),
+        }
+    }
+    let reasons = reasons.into_iter();
+    parts.extend(reasons.map(|(why, names)| format!("{}: {}", names.join(", "), because(why))));
+    (!parts.is_empty()).then(|| parts.join("; "))
 }
 
-/// What speaks for it, and what is missing for [`Tier::Confirmed`](crate::leak::evidence::Tier::Confirmed).
+/// What it may be, and what would rule that out.
 const fn possible(healthy: Healthy) -> &'static str {
     match healthy {
         Healthy::WarmUp => "it may be a warm-up, until it has grown on for longer",
         Healthy::Pool => {
-            "it may be a pool that grows with the load, until they prove unused, or more than a pool would hold"
+            "it may be a pool that grows with the load, until they prove unused or more than a pool would hold"
         }
         Healthy::Diurnal => "it may be the time of day, until it has grown on for more than a day",
     }
@@ -34,7 +50,7 @@ const fn possible(healthy: Healthy) -> &'static str {
 const fn negated(healthy: Healthy) -> &'static str {
     match healthy {
         Healthy::WarmUp => "no warm-up",
-        Healthy::Pool => "no pool that grows with the load",
+        Healthy::Pool => "no growing pool",
         Healthy::Diurnal => "not the time of day",
     }
 }

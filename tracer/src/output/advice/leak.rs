@@ -24,9 +24,9 @@ fn meaning(leak: &Leak) -> String {
         Scope::Peer { processes: 2.., .. } => "each of these processes",
         _ => "this process",
     };
-    let peer = match leak.scope {
-        Scope::Process { .. } => "many peers, a few each, open connections to",
-        _ => "the peer opens connections to",
+    let (peer, leaves) = match leak.scope {
+        Scope::Process { .. } => ("many peers, a few each, open connections to", "leave"),
+        _ => ("the peer opens connections to", "leaves"),
     };
     match (leak.class, leak.scope.direction()) {
         (Class::CloseMissing, _) => {
@@ -38,7 +38,7 @@ fn meaning(leak: &Leak) -> String {
             format!("{process} opens connections, leaves them unused and does not close them")
         }
         (Class::AbandonedByPeer, _) => {
-            format!("{peer} {process}, unused, and neither end closes them")
+            format!("{peer} {process} and {leaves} them unused, and neither end closes them")
         }
         (Class::ErrorsIgnored, _) => {
             format!("they are dead, reset or timed out, and {process} keeps their descriptors")

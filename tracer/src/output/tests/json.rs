@@ -63,6 +63,9 @@ fn an_alert_says_everything() {
         "id": "leak-1",
         "status": "opened",
         "tier": "suspected",
+        "severity": "warning",
+        "class": "kept",
+        "scope": "group",
         "process": {"pid": 4711, "start_ns": "5000000000", "comm": "controller"},
         "direction": "outbound",
         "netns": 4_026_531_840_u32,
@@ -73,9 +76,14 @@ fn an_alert_says_everything() {
         "phases": {"open": 37, "half_closed_remote": 0, "half_closed_local": 0, "dead_held": 0},
         "closed": 0,
         "opened": 37,
-        "closed_before": 0,
+        "closed_ever": 0,
+        "known_seconds": 361.0,
         "span_seconds": 360.0,
-        "growth_per_hour": 360.0,
+        "growth_per_hour": {"low": 360.0, "mid": 360.0, "high": 360.0},
+        "basis": "surge",
+        "lives": 1,
+        "samples": [],
+        "explanations": [],
         "since": "2026-03-01T13:57:08.250Z",
         "confidence": {
             "attached_since": "2026-03-01T13:03:09.250Z",
@@ -84,6 +92,7 @@ fn an_alert_says_everything() {
             "older": 0,
             "degraded": ["late closes"],
         },
+        "meaning": "this process opens connections to the peer and does not close them",
         "advice": "look in controller for a client or channel to 10.0.0.7 port 9090 that is made again and again and \
                    never closed; list them: ss -tnp 'dst 10.0.0.7 and dport = 9090'",
     });
@@ -189,7 +198,14 @@ proptest! {
         prop_assert_eq!(value["confidence"]["degraded"][0].as_str(), Some("\u{202e}\n\x1b\""));
         prop_assert_eq!(&value["id"], &Value::from(finding.id.to_string()));
         match finding.kind {
-            Kind::Leak(_) | Kind::Exhaustion(_) => unreachable!("not told yet"),
+            Kind::Leak(leak) => {
+                prop_assert_eq!(value["type"].as_str(), Some("alert"));
+                prop_assert_eq!(value["open"].as_u64(), Some(u64::from(leak.open)));
+            }
+            Kind::Exhaustion(exhaustion) => {
+                prop_assert_eq!(value["type"].as_str(), Some("limit"));
+                prop_assert_eq!(value["descriptors"]["limit"].as_u64(), Some(exhaustion.limit));
+            }
             Kind::Growth(growth) => {
                 prop_assert_eq!(value["type"].as_str(), Some("alert"));
                 prop_assert_eq!(value["opened"].as_u64(), Some(growth.evidence.opened));

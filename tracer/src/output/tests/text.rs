@@ -344,16 +344,25 @@ proptest! {
             prop_assert!(wrap::width(line) <= wrap::WIDTH, "too wide: {line:?}");
         }
         // No name can make a line that looks like one of ours.
-        for label in ["limit:", "holds:", "queue:", "means:", "next:", "list:", "sure?"] {
+        let labels = "limit: holds: queue: kept: beat: idle: ages: most: sample: means: next: list: else? sure?";
+        for label in labels.split(' ') {
             let lines = text.lines().filter(|line| line.trim_start().starts_with(label) && !line.starts_with("   "));
             prop_assert!(lines.count() <= 1, "{label} {text}");
         }
-        prop_assert!(text.lines().count() <= 40, "{text}");
+        prop_assert!(text.lines().count() <= 80, "{text}");
+        let is_over = matches!(finding.stage, Stage::Resolved(_));
+        let is_update = finding.stage == Stage::Updated && matches!(finding.kind, Kind::Leak(_));
         let advised = text.contains("\n  means:  ") && text.contains("\n  next:   ");
-        prop_assert_eq!(advised, !matches!(finding.stage, Stage::Resolved(_)), "{}", text);
-        let is_other = matches!(finding.kind, Kind::Growth(growth) if growth.group.peer == Peer::Other);
+        prop_assert_eq!(advised, !is_over && !is_update, "{}", text);
         let listed = text.contains("\n  list:");
-        prop_assert!(listed == advised || is_other, "{text}");
+        if !is_update {
+            let is_listable = Advice::of(&finding, None).command.is_some();
+            prop_assert_eq!(listed, advised && is_listable, "{}", text);
+        }
+        for no_number in ["NaN", "inf ", "-0"] {
+            let is_said = |line: &str| line.starts_with("  ") && line.contains(no_number) && line.contains("growing");
+            prop_assert!(!text.lines().any(is_said), "{text}");
+        }
     }
 
     #[test]

@@ -98,7 +98,7 @@ const fn how(resolution: Resolution) -> &'static str {
         Resolution::ListenerGone => "nobody listens there any more",
         Resolution::ProcessExited => "the process has exited",
         Resolution::ClosedByPeer => "closed by the peer",
-        Resolution::Balanced => "no leak after all, as many close as open",
+        Resolution::Balanced => "as many close as open again",
         Resolution::Plateaued => "stopped growing",
         Resolution::Relieved => "there is room again",
     }

@@ -179,12 +179,14 @@ fn now_open(leak: &Leak) -> String {
 fn story(leak: &Leak, wall: Wall, now: Time) -> String {
     let evidence = &leak.evidence;
     let opened = evidence.opened;
-    let flow = if leak.basis == Basis::Accumulated {
-        format!("{opened} were there when the tracer came")
-    } else {
-        let window = span::human(evidence.until.since(evidence.since));
-        let closed = none_or(evidence.closed);
-        format!("{opened} opened within {window}, {closed} closed")
+    let window = span::human(evidence.until.since(evidence.since));
+    let flow = match (leak.basis, leak.class) {
+        (Basis::Accumulated, _) => format!("{opened} were there when the tracer came"),
+        (_, Class::BlackHole) => format!("{opened} began within {window}"),
+        _ => format!(
+            "{opened} opened within {window}, {} closed",
+            none_or(evidence.closed)
+        ),
     };
     let remark = match leak.basis {
         Basis::Sawtooth { times } => {
@@ -258,7 +260,7 @@ fn limits(forecast: Option<&Forecast>, circumstances: &Circumstances<'_>) -> Vec
     forecast.into_iter().chain(descriptors).chain(ports).collect()
 }
 
-/// `reaches 1024 descriptors in about 2h 10m (1h 50m to 2h 40m), 260 are in use`.
+/// `reaches 1024 descriptors in about 2h 10m (1h 50m to 2h 40m), 260 in use`.
 fn reaching(forecast: &Forecast) -> String {
     let Forecast {
         resource,
@@ -286,25 +288,27 @@ fn reaching(forecast: &Forecast) -> String {
         ""
     };
     format!(
-        "reaches {limit} {of_what} in about {} ({band}), {used} are in use{uneven}",
+        "reaches {limit} {of_what} in about {} ({band}), {used} in use{uneven}",
         span::human(expected)
     )
 }
 
 fn tell_explanations(text: &mut String, leak: &Leak) {
-    if let Some(explained) = explanation::words(&leak.evidence.explanations) {
+    if let Some(explained) = explanation::words(leak) {
         labelled(text, "else?", &explained);
     }
 }
 
 fn sure(leak: &Leak, confidence: &Confidence) -> String {
     let known = span::human(leak.evidence.known_for);
-    let history = match leak.evidence.closed_ever {
-        0 => format!("none was seen closing in the {known} that they are watched"),
-        closed => format!("{closed} closed in the {known} that they are watched"),
+    let closed = none_or(leak.evidence.closed_ever);
+    let history = match leak.class {
+        // They were never open.
+        Class::BlackHole => String::new(),
+        _ => format!("{closed} closed in {known} of watching; "),
     };
     let lost = certainty::losses(confidence);
     let older = certainty::older(confidence);
     let degraded = certainty::degraded(confidence);
-    format!("{history}; {lost}{older}{degraded}")
+    format!("{history}{lost}{older}{degraded}")
 }
