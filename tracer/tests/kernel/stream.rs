@@ -19,6 +19,7 @@ pub enum Body {
     Started(Started),
     Alert(Alert),
     Stall(Stall),
+    Limit(Limit),
     Loss(Loss),
     Table(Table),
     Summary(Summary),
@@ -35,15 +36,31 @@ pub struct Started {
 pub struct Alert {
     pub id: String,
     pub status: String,
+    pub tier: String,
+    pub scope: String,
     pub process: Process,
     pub direction: Direction,
+    /// Of one group, or of one peer.
+    #[serde(default)]
     pub peer: String,
+    /// Of one group.
+    #[serde(default)]
     pub service_port: u16,
     pub open: u32,
     pub opened: u64,
-    pub closed_before: u64,
+    pub closed: u64,
+    pub closed_ever: u64,
     pub span_seconds: f64,
     pub resolution: Option<String>,
+}
+
+/// A process that nears its descriptor limit.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Limit {
+    pub id: String,
+    pub status: String,
+    pub process: Process,
+    pub descriptors: Descriptors,
 }
 
 /// A server that lets nobody in.

@@ -206,7 +206,7 @@ fn what_is_no_growth_or_no_number_is_not_told_as_a_rate() {
         });
     });
     let finding = new(leak);
-    assert!(!shown(&finding).contains("growing"));
+    assert!(!shown(&finding).contains("growing by"));
     assert!(value(&finding)["growth_per_hour"].is_null());
 }
 
@@ -546,7 +546,7 @@ fn a_basis_without_periods_shows_none() {
             leak.evidence.per_hour = None;
         }));
         let (text, value) = (shown(&finding), value(&finding));
-        assert!(!text.contains("kept:") && !text.contains("growing"), "{text}");
+        assert!(!text.contains("kept:") && !text.contains("growing by"), "{text}");
         assert!(value["survivors"].is_null(), "{value}");
     }
     let began = leak(|leak| leak.basis = Basis::Accumulated);
