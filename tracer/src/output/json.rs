@@ -128,8 +128,8 @@ fn escaped(line: &str) -> String {
 pub fn finding(finding: &Finding, circumstances: &Circumstances<'_>) -> Body {
     let advice = Advice::of(finding, circumstances.own_netns);
     match &finding.kind {
-        Kind::Growth(growth) => Body::Alert(growth::alert(finding, growth, circumstances, advice)),
-        Kind::Leak(leak) => Body::Alert(alert::alert(finding, leak, circumstances, advice)),
+        Kind::Growth(growth) => Body::Alert(Box::new(growth::alert(finding, growth, circumstances, advice))),
+        Kind::Leak(leak) => Body::Alert(Box::new(alert::alert(finding, leak, circumstances, advice))),
         Kind::Stalled(stalled) => Body::Stall(stall::stall(finding, stalled, circumstances, advice)),
         Kind::Exhaustion(exhaustion) => Body::Limit(limit::limit(finding, exhaustion, circumstances, advice)),
     }

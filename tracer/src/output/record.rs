@@ -61,7 +61,7 @@ pub enum Body {
     /// First line: the tracer is attached.
     Started(Started),
     /// Connections pile up, still do, or no longer do.
-    Alert(Alert),
+    Alert(Box<Alert>),
     /// A process nears its descriptor limit, still does, or has room again.
     Limit(Limit),
     /// A server does not accept, still does not, or does again.

@@ -4,7 +4,7 @@ use anyhow::ensure;
 
 use crate::{
     ledger::Ledger,
-    stream::{Alert, Body, Limit, Loss, Stall, Summary},
+    stream::{Alert, Body, Loss, Stall, Summary},
 };
 
 /// What a tracer has said besides tables.
@@ -12,7 +12,6 @@ use crate::{
 pub struct Heard {
     pub alerts: Vec<Alert>,
     pub stalls: Vec<Stall>,
-    pub limits: Vec<Limit>,
     pub losses: Vec<Loss>,
 }
 
@@ -30,8 +29,7 @@ impl Heard {
             Body::Alert(alert) => self.alerts.push(alert.clone()),
             Body::Stall(stall) => self.stalls.push(stall.clone()),
             Body::Loss(loss) => self.losses.push(loss.clone()),
-            Body::Limit(limit) => self.limits.push(limit.clone()),
-            Body::Started(_) | Body::Table(_) | Body::Summary(_) => {}
+            Body::Started(_) | Body::Limit(_) | Body::Table(_) | Body::Summary(_) => {}
         }
     }
 }

@@ -17,7 +17,9 @@ pub fn extremes(confidence: &dyn Fn() -> Confidence) -> Vec<Body> {
     ];
     let mut bodies: Vec<Body> = scopes
         .into_iter()
-        .flat_map(|scope| [true, false].map(|full| Body::Alert(alert(scope.clone(), full, confidence()))))
+        .flat_map(|scope| {
+            [true, false].map(|full| Body::Alert(Box::new(alert(scope.clone(), full, confidence()))))
+        })
         .collect();
     bodies.extend([true, false].map(|full| Body::Limit(limit(full, confidence()))));
     bodies
