@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use super::args::{BackendChoice, DirectionChoice, Filters, Output, SnapshotChoice, Watch};
 use crate::{
     bpf::{filter::Filter, object::Sizes, plan::Backend, session::SessionSettings},
-    leak::{growth::GrowthParameters, stall::StallParameters},
+    leak::Parameters,
     model::{connection::Direction, ledger::Limits},
 };
 
@@ -18,10 +18,8 @@ pub struct Settings {
     pub session: SessionSettings,
     /// How much to remember.
     pub limits: Limits,
-    /// When to alert of a leak.
-    pub growth: GrowthParameters,
-    /// When to alert of a stalled server.
-    pub stall: StallParameters,
+    /// What counts as a finding.
+    pub detection: Parameters,
     /// How to print.
     pub output: Output,
     /// How often to print the table; `None` for the default of the place where it is printed.
@@ -54,6 +52,11 @@ impl Watch {
             BackendChoice::Tracepoint => vec![Backend::Tracepoint],
         };
         let filter = self.filters.into_filter();
+        let mut detection = self.detection.into_settings().map_err(anyhow::Error::msg)?;
+        // What clients of a server here would see is not asked for where only outbound connections are.
+        if filter.direction == Some(Direction::Outbound) {
+            detection.stall = None;
+        }
         let connections = u32::try_from(self.max_connections).context("--max-connections is too large")?;
         Ok(Settings {
             session: SessionSettings {
@@ -70,16 +73,7 @@ impl Watch {
                 groups: size(self.max_groups)?,
                 ..Limits::default()
             },
-            growth: GrowthParameters {
-                min_opened: self.min_opened,
-                min_span: self.min_span,
-                window: self.window,
-            },
-            stall: StallParameters {
-                min_waiting: u32::try_from(self.stall_waiting).context("--stall-waiting is too large")?,
-                min_wait: self.stall_wait,
-                ..StallParameters::default()
-            },
+            detection,
             output: self.output,
             interval: self.interval,
             rows: size(self.rows)?,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    describe,
+    describe::{self, Sight},
     evidence::{Basis, Interval, Severity, Tier},
     finding::Resolution,
     rings::{self, Picture, Step},
@@ -56,6 +56,8 @@ pub struct Alert {
     pub peak: u32,
     /// How many there were when it was last told.
     pub told: u32,
+    /// Openings and closes when it was opened.
+    at_opening: (u64, u64),
     /// Openings, closes, and closes of useless connections when the peak was.
     pub at_peak: (u64, u64, u64),
     /// When it was last looked at for news.
@@ -85,7 +87,7 @@ pub struct Ground {
 
 impl Alert {
     /// Opens one.
-    pub fn new(number: u64, ground: Ground, watch: &Watch, now: Time) -> Self {
+    pub fn new((number, lives): (u64, u32), ground: Ground, watch: &Watch, now: Time) -> Self {
         let open = watch.total(ground.population);
         let scale = ground.picture.map(|(scale, _)| scale);
         Self {
@@ -104,10 +106,11 @@ impl Alert {
             per_second: ground.per_second,
             peak: open,
             told: open,
+            at_opening: (watch.opened, watch.closed),
             at_peak: (watch.opened, watch.closed, watch.closed_gone),
             looked_at: now,
             old_peak: (0.0, now),
-            lives: 1,
+            lives,
         }
     }
 
@@ -126,12 +129,6 @@ impl Alert {
             )
     }
 
-    /// Survivors by birth period.
-    pub fn survivors(&self) -> Vec<u32> {
-        self.picture
-            .map_or_else(Vec::new, |picture| picture.survivors.to_vec())
-    }
-
     /// Growth per hour.
     pub fn per_hour(&self) -> Option<Interval> {
         if let (Some(picture), Some(_)) = (self.picture, self.scale) {
@@ -144,26 +141,35 @@ impl Alert {
         })
     }
 
-    /// Openings in the window.
-    pub fn opened_in_window(&self, watch: &Watch) -> u64 {
-        if self.picture.is_some() {
-            self.picture.map_or(0, |picture| u64::from(picture.matured))
-        } else {
-            self.counts.0 + watch.opened.saturating_sub(self.at_open(watch).0)
+    /// What there is to say about it.
+    pub fn sight(&self, watch: &Watch) -> Sight {
+        let counts = match self.picture {
+            Some(picture) => (u64::from(picture.matured), u64::from(picture.left)),
+            None => {
+                let (opened, closed) = self.at_opening;
+                (
+                    self.counts.0 + watch.opened.saturating_sub(opened),
+                    self.counts.1 + watch.closed.saturating_sub(closed),
+                )
+            }
+        };
+        Sight {
+            key: watch.key,
+            population: self.population,
+            basis: self.basis,
+            picture: self.picture.map(|picture| (self.period(), picture)),
+            began: self.began,
+            since: self.since,
+            counts,
+            per_hour: self.per_hour(),
+            cadence: watch.beat.cadence(),
+            closed_ever: watch.closed,
+            known_since: watch.since,
+            open: (watch.total(self.population), self.peak),
+            seen_twice: self.was_seen_twice(),
+            tier: self.tier,
+            lives: self.lives,
         }
-    }
-
-    /// Closes in the window.
-    pub fn closed_in_window(&self, watch: &Watch) -> u64 {
-        if self.picture.is_some() {
-            self.picture.map_or(0, |picture| u64::from(picture.left))
-        } else {
-            self.counts.1 + watch.closed.saturating_sub(self.at_open(watch).1)
-        }
-    }
-
-    fn at_open(&self, watch: &Watch) -> (u64, u64) {
-        (self.at_peak.0.min(watch.opened), self.at_peak.1.min(watch.closed))
     }
 
     /// Follows it; says how it ended, if it did.

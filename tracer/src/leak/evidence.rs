@@ -164,6 +164,8 @@ pub enum Basis {
     Restarts,
     /// Attempts to connect wait for an answer.
     Unanswered,
+    /// So many opened in a row, and none closed: `--min-opened`.
+    Row,
 }
 
 /// What was seen. What was opened and closed is counted over the window.

@@ -17,7 +17,7 @@ use crate::model::{
 /// A rule that finds. What a finding says may change while it lasts, who found it does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Rule {
-    /// [`growth`](super::growth).
+    /// [`survivors`](super::survivors), or [`row`](super::row).
     Growth,
     /// [`stall`](super::stall).
     Stall,

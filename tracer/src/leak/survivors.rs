@@ -11,11 +11,16 @@ use std::{
 use super::{
     Detector,
     alert::{Alert, Ground},
+    backstop::Backstop,
     describe,
     evidence::{Basis, News},
-    finding::{Finding, FindingId, Kind, Rule, Stage},
+    finding::{Finding, FindingId, Kind, Resolution, Rule, Stage},
+    judge::{accumulated, is_enough, is_explained, is_intact, is_within, watch},
+    lineage::{Lineage, Program},
+    rings,
     thresholds::Thresholds,
-    usage::{self, Usage},
+    unanswered::Unanswered,
+    usage,
     watch::{Candidate, Key, Population, Watch},
 };
 use crate::model::{
@@ -31,10 +36,6 @@ const PHASES: u8 = 16;
 const FORGET_AFTER: Duration = Duration::from_hours(6);
 /// Fewer connections than this are no surge.
 const SURGE_LEAST: u32 = 16;
-/// Share of a roll-up that findings about its parts must cover to make one about it superfluous.
-const EXPLAINED: f64 = 0.3;
-/// Connections to each of many peers, on average, from which on it is no mesh.
-const MORE_THAN_A_MESH: u32 = 3;
 
 /// The rule and its memory.
 pub struct SurvivorRule {
@@ -52,8 +53,12 @@ pub struct SurvivorRule {
     awaiting: BTreeMap<u32, Ground>,
     /// What was told and is not over.
     alerts: BTreeMap<u32, Alert>,
+    lineage: Lineage,
+    backstop: Backstop,
+    unanswered: Unanswered,
     next: u64,
     ticked: Option<Time>,
+    looked: Option<Time>,
 }
 
 impl SurvivorRule {
@@ -70,8 +75,12 @@ impl SurvivorRule {
             scratch: Vec::new(),
             awaiting: BTreeMap::new(),
             alerts: BTreeMap::new(),
+            lineage: Lineage::default(),
+            backstop: Backstop::default(),
+            unanswered: Unanswered::default(),
             next: 1,
             ticked: None,
+            looked: None,
         }
     }
 
@@ -178,6 +187,7 @@ impl SurvivorRule {
                 continue;
             };
             watch.has_news = false;
+            remember_program(&mut self.lineage, watch, ledger, now);
             let open = watch.all.total;
             let standing = watch
                 .key
@@ -197,7 +207,7 @@ impl SurvivorRule {
                         self.thresholds.surge_within,
                     )
                     && !self.awaiting.contains_key(&slot)
-                    && !is_explained(&self.alerts, &self.watches, slot, ledger)
+                    && !is_explained(&self.alerts, &self.watches, slot)
                 {
                     let ground = Ground {
                         population: Population::All,
@@ -228,7 +238,7 @@ impl SurvivorRule {
             let Some(population) = accumulated(watch, &self.thresholds, ledger, now) else {
                 continue;
             };
-            if !is_explained(&self.alerts, &self.watches, *slot, ledger) {
+            if !is_explained(&self.alerts, &self.watches, *slot) {
                 let ground = Ground {
                     population,
                     basis: Basis::Accumulated,
@@ -255,17 +265,16 @@ impl SurvivorRule {
                 if alert.population == candidate.population {
                     let ended = alert.look(watch, candidate.scale, candidate.at, &candidate.picture);
                     if let Some(resolution) = ended {
-                        let mut alert = alert.clone();
-                        self.alerts.remove(&slot);
                         news.push(told(
                             watch,
-                            &mut alert,
+                            alert,
                             Stage::Resolved(resolution),
                             ledger,
                             &self.thresholds,
                             now,
                         ));
-                        self.unfollow(slot);
+                        let number = alert.number;
+                        self.close(slot, number, now, ledger);
                         continue;
                     }
                     if candidate.is_growth && is_enough(watch, &candidate, &self.thresholds, ledger, now) {
@@ -277,15 +286,16 @@ impl SurvivorRule {
             if !candidate.is_growth
                 || self.awaiting.contains_key(&slot)
                 || !is_enough(watch, &candidate, &self.thresholds, ledger, now)
-                || is_explained(&self.alerts, &self.watches, slot, ledger)
+                || is_explained(&self.alerts, &self.watches, slot)
             {
                 continue;
             }
-            let period = super::rings::period(candidate.scale);
-            let basis = match (candidate.teeth, candidate.population) {
-                (Some(times), _) => Basis::Sawtooth { times },
-                (None, Population::All) => Basis::Survivors { period },
-                (None, Population::Gone) => Basis::PeerGone { period },
+            let period = rings::period(candidate.scale);
+            let basis = match (candidate.teeth, candidate.lives, candidate.population) {
+                (Some(times), _, _) => Basis::Sawtooth { times },
+                (None, Some(_), _) => Basis::Restarts,
+                (None, None, Population::All) => Basis::Survivors { period },
+                (None, None, Population::Gone) => Basis::PeerGone { period },
             };
             let ground = Ground {
                 population: candidate.population,
@@ -303,7 +313,7 @@ impl SurvivorRule {
     /// Tells what waited for one more look, if that agrees.
     fn open(&mut self, now: Time, ledger: &Ledger, news: &mut Vec<Finding>) {
         for (slot, ground) in std::mem::take(&mut self.awaiting) {
-            if self.alerts.contains_key(&slot) || is_explained(&self.alerts, &self.watches, slot, ledger) {
+            if self.alerts.contains_key(&slot) || is_explained(&self.alerts, &self.watches, slot) {
                 continue;
             }
             let Some(watch) = self.watches.get_mut(slot as usize).and_then(Option::as_mut) else {
@@ -312,8 +322,11 @@ impl SurvivorRule {
             if !is_intact(watch, &ground, ledger) {
                 continue;
             }
-            let mut alert = Alert::new(self.next, ground, watch, now);
-            self.next += 1;
+            let past = self.lineage.past(&Program::of(&watch.key, ledger), now);
+            let number = past.and_then(|past| past.number).unwrap_or(self.next);
+            self.next = self.next.max(number + 1);
+            let lives = 1 + past.map_or(0, |past| past.lives);
+            let mut alert = Alert::new((number, lives), ground, watch, now);
             watch.followed = alert.scale.map(|scale| (alert.population, scale));
             news.push(told(
                 watch,
@@ -332,10 +345,19 @@ impl SurvivorRule {
         let mut over = Vec::new();
         for (slot, alert) in &mut self.alerts {
             let Some(watch) = watch(&self.watches, *slot) else {
-                over.push(*slot);
+                over.push((*slot, alert.number));
                 continue;
             };
             if let Some(resolution) = alert.follow(watch) {
+                let has_exited = watch
+                    .key
+                    .process()
+                    .is_some_and(|process| ledger.has_exited(process));
+                let resolution = if has_exited {
+                    Resolution::ProcessExited
+                } else {
+                    resolution
+                };
                 news.push(told(
                     watch,
                     alert,
@@ -344,7 +366,7 @@ impl SurvivorRule {
                     &self.thresholds,
                     now,
                 ));
-                over.push(*slot);
+                over.push((*slot, alert.number));
                 continue;
             }
             let open = watch.total(alert.population);
@@ -371,19 +393,36 @@ impl SurvivorRule {
                 news.push(finding);
             }
         }
-        for slot in over {
-            self.alerts.remove(&slot);
-            self.unfollow(slot);
+        for (slot, number) in over {
+            self.close(slot, number, now, ledger);
         }
     }
 
-    fn unfollow(&mut self, slot: u32) {
+    /// Takes an alert that is over out of the books.
+    fn close(&mut self, slot: u32, number: u64, now: Time, ledger: &Ledger) {
+        self.alerts.remove(&slot);
         if let Some(watch) = self.watches.get_mut(slot as usize).and_then(Option::as_mut) {
             watch.followed = None;
+            self.lineage
+                .resolved(Program::of(&watch.key, ledger), number, now);
         }
+    }
+
+    /// Looks for what rings do not show.
+    fn look_beyond(&mut self, now: Time, ledger: &Ledger, news: &mut Vec<Finding>) {
+        let accused = self
+            .alerts
+            .keys()
+            .filter_map(|slot| watch(&self.watches, *slot)?.key.process())
+            .collect();
+        self.backstop.look(now, ledger, &self.thresholds, &accused, news);
+        self.unanswered
+            .look(now, ledger, &self.thresholds, &mut self.next, news);
     }
 }
 
+/// How often processes are looked at for what rings do not show.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// How often an alert is looked at for news that no connection brings.
 const RELOOK: Duration = Duration::from_secs(30);
 
@@ -430,6 +469,10 @@ impl Detector for SurvivorRule {
         self.look_at_news(now, ledger);
         self.judge(now, ledger, &mut news);
         self.follow(now, ledger, &mut news);
+        if self.looked.is_none_or(|before| now.since(before) >= LOOK_EVERY) {
+            self.looked = Some(now);
+            self.look_beyond(now, ledger, &mut news);
+        }
         // New ones last.
         news.sort_by_key(|finding| finding.id);
         findings.append(&mut news);
@@ -440,10 +483,6 @@ impl Detector for SurvivorRule {
     }
 }
 
-fn watch(watches: &[Option<Watch>], slot: u32) -> Option<&Watch> {
-    watches.get(slot as usize)?.as_ref()
-}
-
 fn rank(watches: &[Option<Watch>], slot: u32) -> u8 {
     match watch(watches, slot).map(|watch| watch.key) {
         Some(Key::Group(_)) => 0,
@@ -452,157 +491,22 @@ fn rank(watches: &[Option<Watch>], slot: u32) -> u8 {
     }
 }
 
-/// Whether the limit is nearer than `within` at this pace.
-fn is_within(left: u64, per_second: f64, within: Duration) -> bool {
-    #[expect(clippy::cast_precision_loss, reason = "a number of descriptors")]
-    let left = left as f64;
-    left <= per_second * within.as_secs_f64()
-}
-
-/// Whether a candidate has enough survivors, now that the ledger can be asked whether they are used.
-fn is_enough(
-    watch: &Watch,
-    candidate: &Candidate,
-    thresholds: &Thresholds,
-    ledger: &Ledger,
-    now: Time,
-) -> bool {
-    let survivors = f64::from(candidate.picture.all());
-    if candidate.population == Population::Gone || candidate.teeth.is_some() {
-        return is_rollup_of_many(watch, ledger, None, survivors, thresholds);
-    }
-    let usage = Usage::of(ledger, &watch.key, now, super::rings::period(candidate.scale) * 2);
-    let factor = usage.map_or(1.0, |usage| {
-        if usage.unused_share() >= thresholds.unused {
-            thresholds.unused_factor
-        } else if usage.used_share() >= thresholds.used {
-            thresholds.used_factor
-        } else {
-            1.0
-        }
-    });
-    survivors >= candidate.need * factor
-        && is_rollup_of_many(watch, ledger, usage.as_ref(), survivors, thresholds)
-}
-
-/// Whether a roll-up sees more than its groups do: several of them, and more than a mesh has.
-fn is_rollup_of_many(
-    watch: &Watch,
-    ledger: &Ledger,
-    usage: Option<&Usage>,
-    survivors: f64,
-    thresholds: &Thresholds,
-) -> bool {
-    if matches!(watch.key, Key::Group(_)) {
-        return true;
-    }
-    let mut groups: Vec<GroupKey> = usage::members(ledger, &watch.key)
-        .map(|(_, connection)| connection.group)
-        .collect();
-    groups.sort_unstable();
-    groups.dedup();
-    let parts = u32::try_from(groups.len()).unwrap_or(u32::MAX);
-    let is_unused = usage.is_some_and(|usage| usage.unused_share() >= thresholds.unused);
-    let is_thick = survivors >= f64::from(parts.saturating_mul(MORE_THAN_A_MESH));
-    parts >= 2 && (is_thick || is_unused || matches!(watch.key, Key::Peer(..)))
-}
-
-/// Whether what is found of a watch is told already, by what covers it or by its parts.
-fn is_explained(
-    alerts: &BTreeMap<u32, Alert>,
-    watches: &[Option<Watch>],
-    slot: u32,
-    ledger: &Ledger,
-) -> bool {
-    let Some(own) = watch(watches, slot) else {
-        return true;
+/// Notes that a program ended while what it held grew, and what is remembered of a new one.
+fn remember_program(lineage: &mut Lineage, watch: &mut Watch, ledger: &Ledger, now: Time) {
+    let Key::Group(group) = watch.key else {
+        return;
     };
-    let _: &Ledger = ledger;
-    if let Key::Group(_) = own.key {
-        return own.rollups.iter().any(|rollup| alerts.contains_key(rollup));
+    if watch.inherited.is_none() {
+        let past = lineage.past(&Program::of(&watch.key, ledger), now);
+        watch.inherited = Some(past.map_or(0, |past| past.lives));
     }
-    let covered: u32 = alerts
-        .keys()
-        .filter(|other| **other != slot)
-        .filter_map(|other| watch(watches, *other))
-        .filter(|part| matches!(part.key, Key::Group(group) if own.key.covers(&group)))
-        .map(|part| part.all.total)
-        .sum();
-    let crossed = alerts.keys().filter(|other| **other != slot).any(|other| {
-        // A peer's and a process's connections may be the same ones.
-        matches!(
-            watch(watches, *other).map(|other| other.key),
-            Some(Key::Process(..) | Key::Peer(..))
-        )
-    });
-    crossed || f64::from(covered) >= EXPLAINED * f64::from(own.all.total)
-}
-
-/// Whether what a finding counts is still there, as far as the last snapshot tells.
-fn is_intact(watch: &Watch, ground: &Ground, ledger: &Ledger) -> bool {
-    /// Share of the survivors that must be.
-    const INTACT: f64 = 0.9;
-    let held = usage::members(ledger, &watch.key).filter(|(id, connection)| {
-        !ledger.misses(*id)
-            && match (ground.population, connection.life.opened) {
-                (Population::Gone, _) => connection.life.peer_gone.is_some(),
-                (Population::All, Start::Seen(opened)) => ground.picture.is_none() || opened >= ground.since,
-                (Population::All, Start::Older) => ground.picture.is_none(),
-            }
-    });
-    let counted = match ground.picture {
-        // A saw has just dropped.
-        Some(_) if matches!(ground.basis, Basis::Sawtooth { .. }) => return true,
-        Some((_, picture)) => picture.all(),
-        None => watch.total(ground.population),
-    };
-    let held = u32::try_from(held.count()).unwrap_or(u32::MAX);
-    f64::from(held) >= INTACT * f64::from(counted)
-}
-
-/// Whether what was there when the tracer came is a finding, and of which connections.
-fn accumulated(watch: &Watch, thresholds: &Thresholds, ledger: &Ledger, now: Time) -> Option<Population> {
-    /// Useless connections that a process may be about to close.
-    const USELESS: u32 = 16;
-    /// Silence after which nobody is about to close them.
-    const FORGOTTEN: Duration = Duration::from_mins(2);
-    /// Fewer than this are few, whatever the limit.
-    const FEW: u32 = 16;
-    /// Nearly all.
-    const NEARLY: f64 = 0.9;
-    if matches!(watch.key, Key::Process(..) | Key::Peer(..)) {
-        return None;
+    let has_nothing = ledger
+        .processes()
+        .get(&group.process)
+        .is_none_or(|process| process.tally.open == 0);
+    if watch.all.total == 0 && has_nothing && watch.take_growth() {
+        lineage.ended(Program::of(&watch.key, ledger), now);
     }
-    let (mut all, mut gone, mut told, mut silent, mut empty, mut busy) = (0_u32, 0, 0, 0, 0, 0);
-    for (_, connection) in usage::members(ledger, &watch.key) {
-        all += 1;
-        let idle = usage::silent_for(connection, now);
-        told += u32::from(idle.is_some());
-        let idle = idle.unwrap_or_default();
-        silent += u32::from(idle >= thresholds.silent_for);
-        busy += u32::from(connection.traffic.is_some() && idle < Duration::from_secs(30));
-        gone += u32::from(connection.life.peer_gone.is_some() && idle >= FORGOTTEN);
-        empty += u32::from(
-            connection
-                .traffic
-                .is_some_and(|traffic| traffic.sent == 0 && traffic.received == 0),
-        );
-    }
-    let nearly_all = |count: u32| f64::from(count) >= NEARLY * f64::from(all);
-    if gone >= USELESS {
-        return Some(Population::Gone);
-    }
-    let limit = watch
-        .key
-        .process()
-        .and_then(|process| ledger.budget(process, now))
-        .and_then(|standing| standing.limit);
-    #[expect(clippy::cast_precision_loss, reason = "a number of descriptors")]
-    let share = limit.map_or(0.0, |limit| f64::from(all) / limit as f64);
-    let is_busy = told > 0 && f64::from(busy) >= 0.5 * f64::from(told);
-    let is_large = share >= thresholds.accumulated && all >= FEW && !is_busy;
-    let is_silent = all >= thresholds.accumulated_silent && (nearly_all(silent) || nearly_all(empty));
-    (is_large || is_silent).then_some(Population::All)
 }
 
 /// The finding as it is told now; the alert remembers what it told.
@@ -614,10 +518,34 @@ fn told(
     thresholds: &Thresholds,
     now: Time,
 ) -> Finding {
-    let leak = describe::leak(watch, alert, ledger, thresholds, now);
+    let leak = describe::leak(&alert.sight(watch), ledger, thresholds, now);
     alert.tier = alert.tier.max(leak.tier);
     alert.severity = alert.severity.max(leak.severity);
     alert.told = leak.open;
+    if std::env::var_os("DBG").is_some() {
+        eprintln!(
+            "{:?} {stage:?} {:?} open {} {:?} surv {:?} m {} l {} silence {:?} used {:?} beat {:?} need {} {:?}",
+            now.0 / 1_000_000_000,
+            watch.key,
+            leak.open,
+            leak.basis,
+            leak.evidence.survivors,
+            leak.evidence.matured,
+            leak.evidence.left,
+            leak.evidence.silence,
+            alert.scale.and_then(|s| crate::leak::usage::Usage::of(
+                ledger,
+                &watch.key,
+                now,
+                rings::period(s) * 2
+            )),
+            leak.evidence.cadence,
+            alert
+                .scale
+                .map_or(0.0, |s| thresholds.need(s, watch.key.direction(), watch.left)),
+            leak.tier
+        );
+    }
     let process = describe::process(&watch.key, &leak);
     let netns = usage::members(ledger, &watch.key)
         .min_by_key(|(id, _)| *id)

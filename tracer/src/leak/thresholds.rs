@@ -1,5 +1,7 @@
 //! Every number that a verdict depends on, with its unit.
 
+pub mod named;
+
 use std::time::Duration;
 
 use super::rings;

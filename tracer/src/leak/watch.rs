@@ -85,6 +85,8 @@ pub struct Candidate {
     pub need: f64,
     /// It is the last tooth of a saw.
     pub teeth: Option<u32>,
+    /// It is the last of so many processes that did the same.
+    pub lives: Option<u32>,
     /// Whether it is a candidate at all: the pictures that an alert rests on are shown in any case.
     pub is_growth: bool,
 }
@@ -98,6 +100,7 @@ impl Candidate {
             picture: *picture,
             need: f64::INFINITY,
             teeth: None,
+            lives: None,
             is_growth: false,
         }
     }
@@ -138,6 +141,8 @@ pub struct Watch {
     pub left: Option<u64>,
     /// The way it took up to its limit.
     pub surge: Option<Box<Surge>>,
+    /// Processes that ended before while the same of them grew; `None` if nobody has asked yet.
+    pub inherited: Option<u32>,
     /// The pictures that are shown in any case.
     pub followed: Option<(Population, usize)>,
     /// Marks of the last period of each scale.
@@ -175,6 +180,7 @@ impl Watch {
             has_news: false,
             left: None,
             surge: None,
+            inherited: None,
             followed: None,
             marks: Marks::default(),
         }
@@ -192,6 +198,7 @@ impl Watch {
             gone,
             beat,
             left,
+            inherited,
             followed,
             marks,
             ..
@@ -213,6 +220,7 @@ impl Watch {
             let forgiven = marks.look(
                 thresholds,
                 need,
+                inherited.unwrap_or(0),
                 Candidate {
                     population: Population::All,
                     scale,
@@ -220,6 +228,7 @@ impl Watch {
                     picture: *picture,
                     need,
                     teeth: None,
+                    lives: None,
                     is_growth: false,
                 },
                 candidates,
@@ -242,6 +251,7 @@ impl Watch {
                         picture: *picture,
                         need,
                         teeth: None,
+                        lives: None,
                         is_growth: false,
                     },
                     candidates,
@@ -289,6 +299,13 @@ impl Watch {
         }
     }
 
+    /// Whether it grew like a leak at some scale, as far as the last pictures tell; forgets that.
+    pub fn take_growth(&mut self) -> bool {
+        let grew = self.marks.tooth.iter().any(|tooth| *tooth > 0);
+        self.marks.tooth = Default::default();
+        grew
+    }
+
     /// How many there are of a population.
     pub fn total(&self, population: Population) -> u32 {
         match population {
@@ -304,6 +321,7 @@ impl Marks {
         &mut self,
         thresholds: &Thresholds,
         need: f64,
+        inherited: u32,
         candidate: Candidate,
         candidates: &mut Vec<Candidate>,
     ) -> u32 {
@@ -331,6 +349,13 @@ impl Marks {
         } else {
             0
         };
+        if *tooth > 0 && inherited.saturating_add(1) >= thresholds.teeth {
+            candidates.push(Candidate {
+                lives: Some(inherited + 1),
+                is_growth: true,
+                ..candidate
+            });
+        }
         let least = thresholds.unused_factor.min(1.0) * need;
         let is_candidate = grows && survivors >= least && shape::long_flow(&picture) >= thresholds.long_flow;
         vote(votes, is_candidate, candidate, candidates);

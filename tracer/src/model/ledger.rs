@@ -104,6 +104,8 @@ pub struct Ledger {
     pub(super) compared: Option<Time>,
     /// Whether anybody tells what connections carry.
     pub(super) tells_traffic: bool,
+    /// Processes that are known to have exited, of those that are in the books.
+    exited: HashSet<ProcessId>,
 }
 
 impl Ledger {
@@ -128,6 +130,7 @@ impl Ledger {
             open_at_snapshot: HashMap::new(),
             compared: None,
             tells_traffic: false,
+            exited: HashSet::new(),
         }
     }
 
@@ -168,6 +171,7 @@ impl Ledger {
         self.peers.forget_stale(stale);
         for process in self.processes.forget_stale(stale) {
             self.names.remove(&process);
+            self.exited.remove(&process);
         }
     }
 
@@ -241,6 +245,24 @@ impl Ledger {
             .get(&process)
             .map_or(0, |process| process.tally.open);
         Some(self.budgets.get(&process)?.standing(open, now))
+    }
+
+    /// The processes whose descriptor table is known, in no order.
+    pub fn budgeted(&self) -> impl Iterator<Item = ProcessId> {
+        self.budgets.keys().copied()
+    }
+
+    /// Notes that a process has exited. What it held, the events tell.
+    pub fn note_exit(&mut self, process: ProcessId) {
+        if self.processes.get(&process).is_some() {
+            self.exited.insert(process);
+        }
+        self.budgets.remove(&process);
+    }
+
+    /// Whether a process is known to have exited.
+    pub fn has_exited(&self, process: ProcessId) -> bool {
+        self.exited.contains(&process)
     }
 
     /// Whether a process has used up its descriptors, by the books, since they were last counted; or has so many more

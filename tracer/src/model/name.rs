@@ -5,7 +5,7 @@ use std::fmt;
 use tracer_common::event::COMM_LEN;
 
 /// A process name as the kernel keeps it: up to 15 bytes of anything. Hostile until an output escapes it.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Comm([u8; COMM_LEN]);
 
 impl Comm {

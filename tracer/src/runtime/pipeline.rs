@@ -17,16 +17,9 @@ use crate::{
     leak::{
         Detector, Rules,
         finding::{Finding, Stage},
-        growth::GrowthRule,
-        stall::StallRule,
     },
     model::{
-        connection::{Direction, ProcessId},
-        event::EventKind,
-        fact::Fact,
-        ledger::Ledger,
-        snapshot::Snapshot,
-        time::Time,
+        connection::ProcessId, event::EventKind, fact::Fact, ledger::Ledger, snapshot::Snapshot, time::Time,
         view,
     },
     output::{
@@ -84,7 +77,7 @@ impl Pipeline {
     pub fn new(settings: &Settings, wall: Wall, attached: Time, out: Stdout) -> Self {
         Self {
             ledger: Ledger::new(settings.limits),
-            detector: Box::new(rules(settings)),
+            detector: Box::new(Rules::new(&settings.detection, settings.limits.groups)),
             facts: Vec::new(),
             findings: Vec::new(),
             out,
@@ -401,16 +394,6 @@ impl Pipeline {
     fn books(&mut self, session: &mut Session) -> Books {
         self.accounts.books(session, self.ledger.irregularities())
     }
-}
-
-/// The rules in force, in the order in which they tell.
-fn rules(settings: &Settings) -> Rules {
-    let mut rules: Vec<Box<dyn Detector>> = vec![Box::new(GrowthRule::new(settings.growth))];
-    // What clients of a server here would see is not asked for where only outbound connections are.
-    if settings.session.filter.direction != Some(Direction::Outbound) {
-        rules.push(Box::new(StallRule::new(settings.stall)));
-    }
-    Rules::new(rules)
 }
 
 /// Says something on stderr. Nobody may be listening, or the disk behind it may be full: that is no reason to stop.

@@ -135,6 +135,7 @@ const fn basis(basis: evidence::Basis) -> Basis {
         evidence::Basis::Accumulated => Basis::Accumulated,
         evidence::Basis::Restarts => Basis::Restarts,
         evidence::Basis::Unanswered => Basis::Unanswered,
+        evidence::Basis::Row => Basis::Row,
     }
 }
 

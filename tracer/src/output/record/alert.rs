@@ -219,6 +219,8 @@ pub enum Basis {
     Restarts,
     /// Attempts to connect wait for an answer.
     Unanswered,
+    /// So many opened in a row, and none closed (`--min-opened`).
+    Row,
 }
 
 /// Connections by when they were born, and what is left of them.

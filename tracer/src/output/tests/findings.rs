@@ -229,6 +229,14 @@ fn with_basis(basis: Basis) -> Finding {
     }))
 }
 
+/// What `--min-opened` finds.
+fn strict() -> Finding {
+    let mut leak = suspected();
+    leak.basis = Basis::Row;
+    leak.evidence.survivors.clear();
+    controller(leak)
+}
+
 fn news(severity: Severity, tier: Tier, news: &[News]) -> Finding {
     updated(controller(leak(|leak| {
         (leak.severity, leak.tier) = (severity, tier);
@@ -263,6 +271,7 @@ fn examples() -> Vec<(&'static str, Finding)> {
         ("sawtooth", with_basis(Basis::Sawtooth { times: 4 })),
         ("surge", with_basis(Basis::Surge)),
         ("restarts", with_basis(Basis::Restarts)),
+        ("row", strict()),
         (
             "update_confirmed",
             news(

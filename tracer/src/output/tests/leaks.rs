@@ -249,6 +249,7 @@ fn any_basis() -> impl Strategy<Value = Basis> {
         Just(Basis::Accumulated),
         Just(Basis::Restarts),
         Just(Basis::Unanswered),
+        Just(Basis::Row),
     ]
 }
 

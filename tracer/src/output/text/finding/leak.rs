@@ -195,6 +195,7 @@ fn story(leak: &Leak, wall: Wall, now: Time) -> String {
             )
         }
         Basis::Surge => "; evenly, and too fast to wait for what becomes of them".to_owned(),
+        Basis::Row => "; in a row, which is all that --min-opened asks for".to_owned(),
         Basis::Restarts => "; process after process ended with more than it can have needed".to_owned(),
         Basis::Survivors { .. } | Basis::PeerGone { .. } | Basis::Accumulated | Basis::Unanswered => {
             String::new()

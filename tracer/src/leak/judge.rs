@@ -1,0 +1,170 @@
+//! Verdicts: whether what looks like a leak is one.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use super::{
+    alert::{Alert, Ground},
+    evidence::Basis,
+    rings,
+    thresholds::Thresholds,
+    usage::{self, Usage},
+    watch::{Candidate, Key, Population, Watch},
+};
+use crate::model::{connection::GroupKey, fact::Start, ledger::Ledger, time::Time};
+
+/// Share of a roll-up that findings about its parts must cover to make one about it superfluous.
+const EXPLAINED: f64 = 0.3;
+/// Connections to each of many peers, on average, from which on it is no mesh.
+const MORE_THAN_A_MESH: u32 = 3;
+
+/// A watch, if the slot has one.
+pub fn watch(watches: &[Option<Watch>], slot: u32) -> Option<&Watch> {
+    watches.get(slot as usize)?.as_ref()
+}
+
+/// Whether the limit is nearer than `within` at this pace.
+pub fn is_within(left: u64, per_second: f64, within: Duration) -> bool {
+    #[expect(clippy::cast_precision_loss, reason = "a number of descriptors")]
+    let left = left as f64;
+    left <= per_second * within.as_secs_f64()
+}
+
+/// Whether a candidate has enough survivors, now that the ledger can be asked whether they are used.
+pub fn is_enough(
+    watch: &Watch,
+    candidate: &Candidate,
+    thresholds: &Thresholds,
+    ledger: &Ledger,
+    now: Time,
+) -> bool {
+    let survivors = f64::from(candidate.picture.all());
+    if candidate.population == Population::Gone || candidate.teeth.is_some() || candidate.lives.is_some() {
+        return is_rollup_of_many(watch, ledger, None, survivors, thresholds);
+    }
+    let usage = Usage::of(ledger, &watch.key, now, rings::period(candidate.scale) * 2);
+    let factor = usage.map_or(1.0, |usage| {
+        if usage.unused_share() >= thresholds.unused {
+            thresholds.unused_factor
+        } else if usage.used_share() >= thresholds.used {
+            thresholds.used_factor
+        } else {
+            1.0
+        }
+    });
+    survivors >= candidate.need * factor
+        && is_rollup_of_many(watch, ledger, usage.as_ref(), survivors, thresholds)
+}
+
+/// Whether a roll-up sees more than its groups do: several of them, and more than a mesh has.
+fn is_rollup_of_many(
+    watch: &Watch,
+    ledger: &Ledger,
+    usage: Option<&Usage>,
+    survivors: f64,
+    thresholds: &Thresholds,
+) -> bool {
+    if matches!(watch.key, Key::Group(_)) {
+        return true;
+    }
+    let mut groups: Vec<GroupKey> = usage::members(ledger, &watch.key)
+        .map(|(_, connection)| connection.group)
+        .collect();
+    groups.sort_unstable();
+    groups.dedup();
+    let parts = u32::try_from(groups.len()).unwrap_or(u32::MAX);
+    let is_unused = usage.is_some_and(|usage| usage.unused_share() >= thresholds.unused);
+    let is_thick = survivors >= f64::from(parts.saturating_mul(MORE_THAN_A_MESH));
+    parts >= 2 && (is_thick || is_unused || matches!(watch.key, Key::Peer(..)))
+}
+
+/// Whether what is found of a watch is told already, by what covers it or by its parts.
+pub fn is_explained(alerts: &BTreeMap<u32, Alert>, watches: &[Option<Watch>], slot: u32) -> bool {
+    let Some(own) = watch(watches, slot) else {
+        return true;
+    };
+    if let Key::Group(_) = own.key {
+        return own.rollups.iter().any(|rollup| alerts.contains_key(rollup));
+    }
+    let covered: u32 = alerts
+        .keys()
+        .filter(|other| **other != slot)
+        .filter_map(|other| watch(watches, *other))
+        .filter(|part| matches!(part.key, Key::Group(group) if own.key.covers(&group)))
+        .map(|part| part.all.total)
+        .sum();
+    let crossed = alerts.keys().filter(|other| **other != slot).any(|other| {
+        // A peer's and a process's connections may be the same ones.
+        matches!(
+            watch(watches, *other).map(|other| other.key),
+            Some(Key::Process(..) | Key::Peer(..))
+        )
+    });
+    crossed || f64::from(covered) >= EXPLAINED * f64::from(own.all.total)
+}
+
+/// Whether what a finding counts is still there, as far as the last snapshot tells.
+pub fn is_intact(watch: &Watch, ground: &Ground, ledger: &Ledger) -> bool {
+    /// Share of the survivors that must be.
+    const INTACT: f64 = 0.9;
+    let held = usage::members(ledger, &watch.key).filter(|(id, connection)| {
+        !ledger.misses(*id)
+            && match (ground.population, connection.life.opened) {
+                (Population::Gone, _) => connection.life.peer_gone.is_some(),
+                (Population::All, Start::Seen(opened)) => ground.picture.is_none() || opened >= ground.since,
+                (Population::All, Start::Older) => ground.picture.is_none(),
+            }
+    });
+    let counted = match ground.picture {
+        // A saw has just dropped.
+        Some(_) if matches!(ground.basis, Basis::Sawtooth { .. }) => return true,
+        Some((_, picture)) => picture.all(),
+        None => watch.total(ground.population),
+    };
+    let held = u32::try_from(held.count()).unwrap_or(u32::MAX);
+    f64::from(held) >= INTACT * f64::from(counted)
+}
+
+/// Whether what was there when the tracer came is a finding, and of which connections.
+pub fn accumulated(watch: &Watch, thresholds: &Thresholds, ledger: &Ledger, now: Time) -> Option<Population> {
+    /// Useless connections that a process may be about to close.
+    const USELESS: u32 = 16;
+    /// Silence after which nobody is about to close them.
+    const FORGOTTEN: Duration = Duration::from_mins(2);
+    /// Fewer than this are few, whatever the limit.
+    const FEW: u32 = 16;
+    /// Nearly all.
+    const NEARLY: f64 = 0.9;
+    if matches!(watch.key, Key::Process(..) | Key::Peer(..)) {
+        return None;
+    }
+    let (mut all, mut gone, mut told, mut silent, mut empty, mut busy) = (0_u32, 0, 0, 0, 0, 0);
+    for (_, connection) in usage::members(ledger, &watch.key) {
+        all += 1;
+        let idle = usage::silent_for(connection, now);
+        told += u32::from(idle.is_some());
+        let idle = idle.unwrap_or_default();
+        silent += u32::from(idle >= thresholds.silent_for);
+        busy += u32::from(connection.traffic.is_some() && idle < Duration::from_secs(30));
+        gone += u32::from(connection.life.peer_gone.is_some() && idle >= FORGOTTEN);
+        empty += u32::from(
+            connection
+                .traffic
+                .is_some_and(|traffic| traffic.sent == 0 && traffic.received == 0),
+        );
+    }
+    let nearly_all = |count: u32| f64::from(count) >= NEARLY * f64::from(all);
+    if gone >= USELESS {
+        return Some(Population::Gone);
+    }
+    let limit = watch
+        .key
+        .process()
+        .and_then(|process| ledger.budget(process, now))
+        .and_then(|standing| standing.limit);
+    #[expect(clippy::cast_precision_loss, reason = "a number of descriptors")]
+    let share = limit.map_or(0.0, |limit| f64::from(all) / limit as f64);
+    let is_busy = told > 0 && f64::from(busy) >= 0.5 * f64::from(told);
+    let is_large = share >= thresholds.accumulated && all >= FEW && !is_busy;
+    let is_silent = all >= thresholds.accumulated_silent && (nearly_all(silent) || nearly_all(empty));
+    (is_large || is_silent).then_some(Population::All)
+}
