@@ -2,7 +2,6 @@
 
 mod exhaustion;
 pub mod explanation;
-mod growth;
 mod leak;
 mod stall;
 
@@ -39,7 +38,6 @@ impl Advice {
     pub fn of(finding: &Finding, own_netns: Option<u32>) -> Self {
         let enter = enter(finding, own_netns);
         match &finding.kind {
-            Kind::Growth(growth) => growth::advice(finding, growth, enter),
             Kind::Stalled(stalled) => stall::advice(finding, stalled, enter),
             Kind::Leak(leak) => leak::advice(finding, leak, enter),
             Kind::Exhaustion(exhaustion) => exhaustion::advice(finding, exhaustion),

@@ -1,7 +1,6 @@
 //! Model values as [`record`]s, and records as lines.
 
 mod alert;
-mod growth;
 mod limit;
 pub mod list;
 mod stall;
@@ -128,7 +127,6 @@ fn escaped(line: &str) -> String {
 pub fn finding(finding: &Finding, circumstances: &Circumstances<'_>) -> Body {
     let advice = Advice::of(finding, circumstances.own_netns);
     match &finding.kind {
-        Kind::Growth(growth) => Body::Alert(Box::new(growth::alert(finding, growth, circumstances, advice))),
         Kind::Leak(leak) => Body::Alert(Box::new(alert::alert(finding, leak, circumstances, advice))),
         Kind::Stalled(stalled) => Body::Stall(stall::stall(finding, stalled, circumstances, advice)),
         Kind::Exhaustion(exhaustion) => Body::Limit(limit::limit(finding, exhaustion, circumstances, advice)),

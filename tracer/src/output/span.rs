@@ -1,6 +1,6 @@
 //! Durations and rates for people.
 
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 
 use crate::leak::evidence::Interval;
 
@@ -25,11 +25,11 @@ fn two(seconds: u64, large: u64, large_unit: &str, small: u64, small_unit: &str)
 
 /// `360 per hour (340 to 380)`: an estimate and its interval in one unit. `None` for what is no growth, or no number.
 pub fn interval(per_hour: Interval) -> Option<String> {
-    /// More than any host opens.
-    const MOST: f64 = 1e12;
+    /// Less than one in twenty days is no pace, and more than any host opens none either.
+    const PACES: Range<f64> = 0.05 / 24.0..1e12;
     let Interval { low, mid, high } = per_hour;
     // Comparisons are false for what is no number.
-    let is_growth = mid > 0.0 && mid < MOST && low < MOST && high < MOST;
+    let is_growth = PACES.contains(&mid) && low <= mid && mid <= high && high < PACES.end;
     if !is_growth {
         return None;
     }

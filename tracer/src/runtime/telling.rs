@@ -3,7 +3,7 @@
 use crate::{
     leak::{
         evidence::Scope,
-        finding::{Finding, Growth, Kind},
+        finding::{Finding, Kind},
     },
     model::{
         budget::PortUse,
@@ -40,10 +40,6 @@ impl Telling<'_> {
     /// The circumstances of a finding, about a process of which `info` is known.
     pub fn circumstances<'a>(&self, finding: &Finding, info: Option<&'a ProcessInfo>) -> Circumstances<'a> {
         let (ports, openers) = match &finding.kind {
-            Kind::Growth(Growth { group, .. }) => (
-                self.port_use(group),
-                self.openers(|of| of.process == finding.process && of.peer_key() == *group),
-            ),
             Kind::Leak(leak) => self.of_scope(finding.process, &leak.scope),
             Kind::Stalled(_) | Kind::Exhaustion(_) => (None, Vec::new()),
         };

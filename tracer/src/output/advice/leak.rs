@@ -6,7 +6,7 @@ use crate::{
         evidence::{Class, Leak, Scope},
         finding::Finding,
     },
-    model::connection::{Direction, Peer, PeerKey, ProcessId},
+    model::connection::{Direction, Peer, PeerKey, Phase, ProcessId},
     output::{leak::service_port, sanitize},
 };
 
@@ -28,6 +28,9 @@ fn meaning(leak: &Leak) -> String {
         Scope::Process { .. } => ("many peers, a few each, open connections to", "leave"),
         _ => ("the peer opens connections to", "leaves"),
     };
+    if is_half_closed(leak) {
+        return format!("{process} has shut most of them down, and keeps their descriptors");
+    }
     match (leak.class, leak.scope.direction()) {
         (Class::CloseMissing, _) => {
             format!(
@@ -58,6 +61,15 @@ fn meaning(leak: &Leak) -> String {
     }
 }
 
+/// Whether the process did half of it: what is open to neither side needs a close, whatever the class says of its use.
+fn is_half_closed(leak: &Leak) -> bool {
+    let is_of_use = matches!(
+        leak.class,
+        Class::Abandoned | Class::AbandonedByPeer | Class::Kept
+    );
+    is_of_use && leak.phases.prevailing() == Some(Phase::HalfClosedLocal)
+}
+
 /// What to do, and who has to.
 fn next_step(finding: &Finding, leak: &Leak) -> String {
     if let Some(next) = without_names(finding, leak) {
@@ -68,7 +80,12 @@ fn next_step(finding: &Finding, leak: &Leak) -> String {
         _ => sanitize::comm(&finding.comm),
     };
     let between = between(leak);
-    match (leak.class, leak.scope.direction()) {
+    let class = if is_half_closed(leak) {
+        Class::CloseMissing
+    } else {
+        leak.class
+    };
+    match (class, leak.scope.direction()) {
         (Class::CloseMissing, _) => format!(
             "look in {name} for a close that is missing, or not reached, after the end of a connection {between}"
         ),

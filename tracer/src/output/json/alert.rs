@@ -86,7 +86,7 @@ pub(super) fn alert(
     }
 }
 
-pub(super) fn openers(circumstances: &Circumstances<'_>) -> Vec<Opener> {
+fn openers(circumstances: &Circumstances<'_>) -> Vec<Opener> {
     let openers = circumstances.openers.iter();
     openers
         .map(|(id, comm, count)| Opener {
@@ -96,7 +96,7 @@ pub(super) fn openers(circumstances: &Circumstances<'_>) -> Vec<Opener> {
         .collect()
 }
 
-pub(super) fn phases(phases: connection::Phases) -> Phases {
+fn phases(phases: connection::Phases) -> Phases {
     Phases {
         open: phases.open,
         half_closed_remote: phases.half_closed_remote,

@@ -191,6 +191,9 @@ fn what_is_no_growth_or_no_number_is_not_told_as_a_rate() {
     for (low, mid, high) in [
         (0.0, 0.0, 1.0),
         (0.0, -1.0, 1.0),
+        (0.0, 0.001, 1.0),
+        (2.0, 1.0, 3.0),
+        (0.0, 1.0, -1.0),
         (f64::NAN, 1.0, 2.0),
         (0.0, f64::NAN, 2.0),
         (0.0, 1.0, f64::INFINITY),

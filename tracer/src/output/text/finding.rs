@@ -2,7 +2,6 @@
 
 mod certainty;
 mod exhaustion;
-mod growth;
 mod leak;
 mod lines;
 mod stall;
@@ -31,7 +30,6 @@ pub fn finding(finding: &Finding, circumstances: &Circumstances<'_>) -> String {
     match (finding.stage, &finding.kind) {
         (Stage::Resolved(how), kind) => {
             let ending = match kind {
-                Kind::Growth(growth) => growth::ending(growth, how, wall, now),
                 Kind::Leak(leak) => leak::ending(leak, how, now),
                 Kind::Stalled(stalled) => stall::ending(stalled, how, wall, now),
                 Kind::Exhaustion(exhaustion) => exhaustion::ending(exhaustion, how, now),
@@ -40,7 +38,6 @@ pub fn finding(finding: &Finding, circumstances: &Circumstances<'_>) -> String {
         }
         (Stage::Updated, Kind::Leak(leak)) => leak::update(&mut text, finding, leak, circumstances),
         (_, Kind::Leak(leak)) => leak::tell(&mut text, finding, leak, circumstances),
-        (_, Kind::Growth(growth)) => growth::tell(&mut text, finding, growth, circumstances),
         (_, Kind::Stalled(stalled)) => stall::tell(&mut text, finding, stalled, circumstances),
         (_, Kind::Exhaustion(exhaustion)) => exhaustion::tell(&mut text, finding, exhaustion, circumstances),
     }
@@ -51,8 +48,6 @@ pub fn finding(finding: &Finding, circumstances: &Circumstances<'_>) -> String {
 fn headline(finding: &Finding, wall: Wall, now: Time) -> String {
     let (style, what) = match (finding.stage, &finding.kind) {
         (Stage::Resolved(_), _) => (CALM, "RESOLVED".to_owned()),
-        (Stage::Opened, Kind::Growth(_)) => (ALARM, "LEAK SUSPECTED".to_owned()),
-        (Stage::Updated, Kind::Growth(_)) => (ALARM, "LEAK GOES ON".to_owned()),
         (Stage::Opened, Kind::Stalled(_)) => (ALARM, "SERVER STALLED".to_owned()),
         (Stage::Updated, Kind::Stalled(_)) => (ALARM, "SERVER STILL STALLED".to_owned()),
         (stage, Kind::Leak(leak)) => (ALARM, leak::title(leak, stage == Stage::Updated)),
@@ -70,7 +65,6 @@ fn headline(finding: &Finding, wall: Wall, now: Time) -> String {
 fn subject(finding: &Finding) -> String {
     let process = process(finding.process, finding.comm);
     match &finding.kind {
-        Kind::Growth(growth) => between(&process, &growth.group),
         Kind::Leak(leak) => leak::subject(&process, leak),
         Kind::Stalled(stalled) => stall::subject(&process, stalled),
         Kind::Exhaustion(_) => process,

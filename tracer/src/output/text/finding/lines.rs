@@ -28,15 +28,42 @@ pub(super) fn column(text: &mut String, label: &str, entries: impl IntoIterator<
     }
 }
 
+/// Columns in which a command stands that does not fit behind its label.
+const COMMAND: usize = 4;
+
 /// A command is to be copied: broken only where the shell lets it be.
 pub(super) fn list(text: &mut String, command: &Command) {
     let whole = command.to_string();
-    // Writing to a String cannot fail.
-    let _: std::fmt::Result = if LABELLED + wrap::width(&whole) <= wrap::WIDTH {
-        writeln!(text, "  list:   {whole}")
-    } else if let Some(entering) = command.entering() {
-        writeln!(text, "  list:\n    {entering} \\\n    {}", command.run)
-    } else {
-        writeln!(text, "  list:\n    {whole}")
-    };
+    if LABELLED + wrap::width(&whole) <= wrap::WIDTH {
+        // Writing to a String cannot fail.
+        let _: std::fmt::Result = writeln!(text, "  list:   {whole}");
+        return;
+    }
+    text.push_str("  list:\n");
+    let lines = command.entering().into_iter().chain(broken(&command.run));
+    let lines: Vec<String> = lines.map(|line| format!("{:COMMAND$}{line}", "")).collect();
+    text.push_str(&lines.join(" \\\n"));
+    text.push('\n');
+}
+
+/// The lines of a command that end between two words; what stands between quotes is one.
+fn broken(run: &str) -> Vec<String> {
+    // Behind the longest line there is room for a backslash.
+    let room = wrap::WIDTH - COMMAND - " \\".len();
+    let (options, quoted) = run
+        .find('\'')
+        .and_then(|quote| run.split_at_checked(quote))
+        .unwrap_or((run, ""));
+    let words = options.split(' ').chain([quoted]).filter(|word| !word.is_empty());
+    let mut lines: Vec<String> = Vec::new();
+    for word in words {
+        match lines.last_mut() {
+            Some(line) if line.len() + 1 + word.len() <= room => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
