@@ -34,6 +34,8 @@ const TOO_MUCH: u8 = 50;
 /// A limit this near is critical, and this near where peers are gone.
 const SOON: Duration = Duration::from_hours(1);
 const SOON_USELESS: Duration = Duration::from_hours(6);
+/// `errno` of an attempt that nobody answered.
+const ETIMEDOUT: u16 = 110;
 /// Width of a 90 % interval in standard deviations.
 const NINETY: f64 = 1.645;
 
@@ -73,9 +75,7 @@ pub struct Sight {
 /// All that is told of it now.
 pub fn leak(sight: &Sight, ledger: &Ledger, thresholds: &Thresholds, now: Time) -> Leak {
     let key = &sight.key;
-    let members: Vec<_> = usage::members(ledger, key)
-        .filter(|(_, connection)| sight.population == Population::All || connection.life.peer_gone.is_some())
-        .collect();
+    let members: Vec<_> = usage::members(ledger, key, sight.population).collect();
     let mut phases = Phases::default();
     for (_, connection) in &members {
         phases.add(connection.phase);
@@ -93,7 +93,7 @@ pub fn leak(sight: &Sight, ledger: &Ledger, thresholds: &Thresholds, now: Time) 
         .iter()
         .map(|(_, connection)| age(connection, now))
         .collect();
-    let class = class(&phases, key.direction(), sight.population, is_unused);
+    let class = class(&members, &phases, key.direction(), is_unused);
     let explanations = explanations(&Circumstances {
         window: now.since(sight.since),
         class,
@@ -173,11 +173,27 @@ fn tier(explanations: &[Explanation], seen_twice: bool) -> Tier {
     }
 }
 
-fn class(phases: &Phases, direction: Direction, population: Population, is_unused: bool) -> Class {
+fn class(
+    members: &[(ConnectionId, &Connection)],
+    phases: &Phases,
+    direction: Direction,
+    is_unused: bool,
+) -> Class {
+    let failed = |is_one: fn(u16) -> bool| {
+        let is_one =
+            |connection: &Connection| matches!(connection.phase, Phase::Failed(error) if is_one(error));
+        members
+            .iter()
+            .filter(|(_, connection)| is_one(connection))
+            .count()
+            * 2
+            > members.len()
+    };
     match (phases.prevailing(), direction) {
+        _ if failed(|error| error == ETIMEDOUT) => Class::BlackHole,
+        _ if failed(|_| true) => Class::ErrorsIgnored,
         (Some(Phase::DeadHeld), _) => Class::ErrorsIgnored,
         (Some(Phase::HalfClosedRemote), _) => Class::CloseMissing,
-        _ if population == Population::Gone => Class::CloseMissing,
         (_, Direction::Outbound) if is_unused => Class::Abandoned,
         (_, Direction::Inbound) if is_unused => Class::AbandonedByPeer,
         _ => Class::Kept,
@@ -266,7 +282,11 @@ fn explanations(circumstances: &Circumstances) -> Vec<Explanation> {
         again,
         lasts,
     } = *circumstances;
-    let useless = matches!(class, Class::CloseMissing | Class::ErrorsIgnored).then_some(RuledOut::Useless);
+    let useless = matches!(
+        class,
+        Class::CloseMissing | Class::ErrorsIgnored | Class::BlackHole
+    )
+    .then_some(RuledOut::Useless);
     let unused = is_unused.then_some(RuledOut::Unused);
     let beat = has_beat.then_some(RuledOut::Beat);
     let long = (window >= DAY).then_some(RuledOut::LongerThanADay);

@@ -120,7 +120,11 @@ impl Detector for RowRule {
                 }
             }
             // When it opened is not known: it is no growth that anybody saw.
-            Fact::Found { .. } | Fact::Retracted { .. } | Fact::PeerGone { .. } => {}
+            Fact::Found { .. }
+            | Fact::Retracted { .. }
+            | Fact::PeerGone { .. }
+            | Fact::Failed { .. }
+            | Fact::FailureClosed { .. } => {}
             // The one did not close it, but has it no more; the other has it since it opened.
             Fact::Moved {
                 id, from, to, life, ..

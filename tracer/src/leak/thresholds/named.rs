@@ -53,6 +53,7 @@ pub const ALL: &[Named] = named! {
     "unused-factor" Factor unused_factor "factor on the need where they are";
     "used" Share used "share of the old connections that must carry data to call them used";
     "used-factor" Factor used_factor "factor on the need where they are";
+    "used-factor-days" Factor used_factor_days "the same at scales whose window is longer than a day";
     "beat-factor" Factor beat_factor "factor on the need of connections that come in a beat";
     "spread-factor" Factor spread_factor "factor on the need of connections spread over many peers or processes";
     "tooth" Share tooth "share of the need that makes a tooth of a saw, or a life of a program that is restarted";
