@@ -6,6 +6,7 @@
 //! [`fallback`] read `/proc` (through [`procfs`]) and `sock_diag`, [`runtime`] ties it all together, [`list`] looks once.
 //! `docs/architecture.md` shows the picture.
 
+pub mod analysis;
 pub mod bpf;
 pub mod btf;
 pub mod cli;

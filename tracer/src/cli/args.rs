@@ -1,5 +1,6 @@
 //! What can be typed.
 
+mod detection;
 mod filters;
 mod list;
 
@@ -8,6 +9,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Parser, Subcommand, ValueEnum};
 
 pub use self::{
+    detection::Detection,
     filters::{DirectionChoice, Filters},
     list::{By, List},
 };
@@ -98,22 +100,9 @@ pub struct Watch {
     #[command(flatten)]
     pub filters: Filters,
 
-    /// Connections that must open in a row, none of their group closing
-    #[arg(long, value_name = "N", default_value = "10", value_parser = count, help_heading = "When to alert")]
-    pub min_opened: u64,
-    /// Time that such a row must span: what is shorter is a burst
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = span, help_heading = "When to alert")]
-    pub min_span: Duration,
-    /// Longest pause between two openings of a row, and after the last: longer, and the growth has stopped
-    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = span, help_heading = "When to alert")]
-    pub window: Duration,
-    /// Time that the first in a server's accept queue must have waited, nothing being accepted; 3s where the queue is
-    /// full or the server at its descriptor limit
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = span, help_heading = "When to alert")]
-    pub stall_wait: Duration,
-    /// Connections that must wait in such a queue; one where it is full or the server at its descriptor limit
-    #[arg(long, value_name = "N", default_value = "3", value_parser = count, help_heading = "When to alert")]
-    pub stall_waiting: u64,
+    /// When to alert.
+    #[command(flatten)]
+    pub detection: Detection,
 
     /// How to print
     #[arg(long, value_enum, default_value_t = Output::Text, help_heading = "Output")]

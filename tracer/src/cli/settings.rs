@@ -4,30 +4,44 @@ use std::{path::PathBuf, time::Duration};
 
 use anyhow::Context as _;
 
-use super::args::{BackendChoice, DirectionChoice, Filters, Output, SnapshotChoice, Watch};
+use super::args::{BackendChoice, Detection, DirectionChoice, Filters, Output, SnapshotChoice, Watch};
 use crate::{
     bpf::{filter::Filter, object::Sizes, plan::Backend, session::SessionSettings},
     leak::{growth::GrowthParameters, stall::StallParameters},
     model::{connection::Direction, ledger::Limits},
 };
 
+/// When to alert, and of what.
+#[derive(Clone, Debug)]
+pub struct RuleSettings {
+    /// Of a leak.
+    pub growth: GrowthParameters,
+    /// Of a stalled server; `None` where nobody asks for servers.
+    pub stall: Option<StallParameters>,
+}
+
+/// What the analysis needs to know, live or of a recording.
+#[derive(Clone, Debug)]
+pub struct AnalysisSettings {
+    /// How much to remember.
+    pub limits: Limits,
+    /// When to alert.
+    pub rules: RuleSettings,
+    /// How to print.
+    pub output: Output,
+    /// Rows of each part of the table.
+    pub rows: usize,
+}
+
 /// Everything the runtime needs to know.
 #[derive(Debug)]
 pub struct Settings {
     /// How to trace.
     pub session: SessionSettings,
-    /// How much to remember.
-    pub limits: Limits,
-    /// When to alert of a leak.
-    pub growth: GrowthParameters,
-    /// When to alert of a stalled server.
-    pub stall: StallParameters,
-    /// How to print.
-    pub output: Output,
+    /// How to judge and to tell.
+    pub analysis: AnalysisSettings,
     /// How often to print the table; `None` for the default of the place where it is printed.
     pub interval: Option<Duration>,
-    /// Rows of each part of the table.
-    pub rows: usize,
     /// When to stop.
     pub duration: Option<Duration>,
     /// How often to compare with the kernel's descriptor tables.
@@ -54,6 +68,16 @@ impl Watch {
             BackendChoice::Tracepoint => vec![Backend::Tracepoint],
         };
         let filter = self.filters.into_filter();
+        let analysis = AnalysisSettings {
+            limits: Limits {
+                connections: size(self.max_connections)?,
+                groups: size(self.max_groups)?,
+                ..Limits::default()
+            },
+            rules: self.detection.into_rules(&filter)?,
+            output: self.output,
+            rows: size(self.rows)?,
+        };
         let connections = u32::try_from(self.max_connections).context("--max-connections is too large")?;
         Ok(Settings {
             session: SessionSettings {
@@ -65,29 +89,36 @@ impl Watch {
                 },
                 log_level: if logs_asked_for { log_level() } else { 0 },
             },
-            limits: Limits {
-                connections: size(self.max_connections)?,
-                groups: size(self.max_groups)?,
-                ..Limits::default()
-            },
-            growth: GrowthParameters {
-                min_opened: self.min_opened,
-                min_span: self.min_span,
-                window: self.window,
-            },
-            stall: StallParameters {
-                min_waiting: u32::try_from(self.stall_waiting).context("--stall-waiting is too large")?,
-                min_wait: self.stall_wait,
-                ..StallParameters::default()
-            },
-            output: self.output,
+            analysis,
             interval: self.interval,
-            rows: size(self.rows)?,
             duration: self.duration,
             reconcile: self.reconcile,
             snapshots: self.snapshots,
             simulate_loss: self.simulate_loss,
             btf: self.btf,
+        })
+    }
+}
+
+impl Detection {
+    /// The rules for what a filter lets in.
+    ///
+    /// # Errors
+    /// When a number does not fit this machine.
+    pub fn into_rules(self, filter: &Filter) -> anyhow::Result<RuleSettings> {
+        let stall = StallParameters {
+            min_waiting: u32::try_from(self.stall_waiting).context("--stall-waiting is too large")?,
+            min_wait: self.stall_wait,
+            ..StallParameters::default()
+        };
+        Ok(RuleSettings {
+            growth: GrowthParameters {
+                min_opened: self.min_opened,
+                min_span: self.min_span,
+                window: self.window,
+            },
+            // What clients of a server here would see is not asked for where only outbound connections are.
+            stall: (filter.direction != Some(Direction::Outbound)).then_some(stall),
         })
     }
 }
