@@ -96,6 +96,11 @@ impl Analysis {
         &self.out
     }
 
+    /// Stdout, for whoever comes next.
+    pub fn into_out(self) -> Stdout {
+        self.out
+    }
+
     /// Whether a fresh look at the kernel's tables could change a verdict.
     pub fn is_suspicious(&self, now: Time) -> bool {
         self.detector.is_suspicious(now, &self.ledger)

@@ -21,6 +21,8 @@ pub mod list;
 pub mod model;
 pub mod output;
 pub mod procfs;
+pub mod recording;
+pub mod replay;
 pub mod require;
 pub mod runtime;
 mod stdout;
