@@ -2,7 +2,7 @@
 
 pub mod advice;
 pub mod circumstances;
-mod errno;
+pub mod errno;
 pub mod json;
 mod leak;
 pub mod list;

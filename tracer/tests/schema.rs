@@ -316,6 +316,7 @@ const BOOKS: Books = Books {
     decoded: u64::MAX,
     rejected: u64::MAX,
     simulated: u64::MAX,
+    elsewhere: u64::MAX,
     untracked: u64::MAX,
     unlisted: u64::MAX,
     overflowed: u64::MAX,

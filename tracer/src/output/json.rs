@@ -68,6 +68,11 @@ impl Wall {
         }
     }
 
+    /// The moment at which the wall clock shows this time; boot if that lies before it.
+    pub fn moment(self, wall: SystemTime) -> Time {
+        Time(0) + wall.duration_since(self.boot).unwrap_or_default()
+    }
+
     /// RFC 3339, UTC, milliseconds.
     pub fn rfc3339(self, at: Time) -> String {
         let last = SystemTime::UNIX_EPOCH + LAST_MOMENT;
