@@ -6,10 +6,7 @@ mod timeline;
 use std::time::Duration;
 
 use tracer::{
-    leak::{
-        Detector, Parameters, Rules,
-        thresholds::{Sensitivity, Thresholds},
-    },
+    leak::{Detector, Parameters, Rules, thresholds::Sensitivity},
     model::{
         ledger::{Ledger, Limits},
         time::Time,
@@ -28,7 +25,7 @@ use timeline::Timeline;
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// What the tracer's verdicts depend on.
-    pub thresholds: Thresholds,
+    pub parameters: Parameters,
     /// Seconds between two ticks of the detectors.
     pub tick: f64,
     /// Seconds between two comparisons with the kernel's tables, after the first minutes. The tracer's own default of
@@ -41,7 +38,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            thresholds: Thresholds::new(Sensitivity::Normal),
+            parameters: Parameters::new(Sensitivity::Normal),
             tick: 5.0,
             reconcile: 5.0 * MINUTE,
             baselines: true,
@@ -55,15 +52,6 @@ pub struct Testimony {
     pub detector: &'static str,
     /// Whom it accused.
     pub accusations: Vec<Accusation>,
-}
-
-/// The rules of the tracer.
-fn rules(thresholds: Thresholds) -> Rules {
-    let parameters = Parameters {
-        thresholds,
-        ..Parameters::new(Sensitivity::Normal)
-    };
-    Rules::new(&parameters, Limits::default().groups)
 }
 
 /// Drives a world from the coming of the tracer to its end. The tracer is the first to testify.
@@ -112,7 +100,7 @@ impl<'a> Drive<'a> {
             timeline: Timeline::new(world),
             kernel: Kernel::new(world),
             ledger: Ledger::new(Limits::default()),
-            detector: rules(options.thresholds),
+            detector: Rules::new(&options.parameters, Limits::default().groups),
             docket: Docket::default(),
             baselines: options.baselines.then(Baselines::default),
             compared: None,

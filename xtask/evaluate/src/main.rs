@@ -19,6 +19,7 @@ use evaluate::{
     report::{self, Style},
     selection,
 };
+use tracer::cli::args::Detection;
 
 /// Measure how well the tracer, and simpler rules, tell leaks from healthy workloads.
 #[derive(Parser)]
@@ -54,6 +55,9 @@ struct Cli {
     /// Print the families and end
     #[arg(long)]
     list: bool,
+    /// The tracer's own settings
+    #[command(flatten)]
+    detection: Detection,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -74,7 +78,7 @@ impl From<SetChoice> for Set {
 }
 
 fn main() -> ExitCode {
-    match run(&Cli::parse()) {
+    match run(Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -83,7 +87,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(cli: &Cli) -> anyhow::Result<()> {
+fn run(cli: Cli) -> anyhow::Result<()> {
     let mut families = selection::select(families::all(), &cli.families);
     let sets: Vec<Set> = cli.set.iter().copied().map(Set::from).collect();
     families.retain(|family| sets.is_empty() || sets.contains(&family.set));
@@ -104,6 +108,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         first_seed: cli.first_seed,
         seeds: cli.seeds,
         options: Options {
+            parameters: cli.detection.into_settings().map_err(anyhow::Error::msg)?,
             tick: cli.tick,
             baselines: !cli.no_baselines,
             ..Options::default()
