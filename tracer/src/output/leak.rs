@@ -1,7 +1,7 @@
 //! What several outputs ask of a leak.
 
 use crate::{
-    leak::evidence::{Evidence, Leak, Scope},
+    leak::evidence::{Evidence, Leak, Scope, Silence},
     model::connection::Direction,
 };
 
@@ -14,6 +14,11 @@ pub fn survivors(evidence: &Evidence) -> &[u32] {
     survivors
         .get(survivors.len().saturating_sub(PERIODS)..)
         .unwrap_or_default()
+}
+
+/// How many are unused, where that says anything: in no time nothing is sent.
+pub fn silence(evidence: &Evidence) -> Option<Silence> {
+    evidence.silence.filter(|silence| !silence.span.is_zero())
 }
 
 /// The service port, where all of them use the same.

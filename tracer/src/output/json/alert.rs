@@ -13,7 +13,7 @@ use crate::{
     output::{
         advice::Advice,
         circumstances::Circumstances,
-        leak::survivors,
+        leak::{silence, survivors},
         record::{
             Alert, Basis, Cadence, Class, Explanation, Forecast, Healthy, Holding, Interval, News, Opener,
             Phases, Resource, RuledOut, Sample, Scope, Severity, Silence, Survivors, Tier,
@@ -70,7 +70,7 @@ pub(super) fn alert(
             every_seconds: seconds(cadence.every),
             bursts: cadence.bursts,
         }),
-        silence: evidence.silence.map(|silence| Silence {
+        silence: silence(evidence).map(|silence| Silence {
             silent: silence.silent,
             of: silence.of,
             span_seconds: seconds(silence.span),

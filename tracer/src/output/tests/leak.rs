@@ -146,6 +146,12 @@ fn a_forecast_says_when_and_between_when_and_when() {
          grows unevenly, so that is an order of magnitude"
     );
     assert_eq!(
+        limit(|forecast| {
+            (forecast.earliest, forecast.latest) = (forecast.expected, Some(forecast.expected));
+        }),
+        "reaches 1024 descriptors in about 1h 52m, 350 in use"
+    );
+    assert_eq!(
         limit(|forecast| (forecast.expected, forecast.used) = (Duration::ZERO, 1025)),
         "1025 of 1024 descriptors, none left"
     );
@@ -538,6 +544,18 @@ proptest! {
             prop_assert!(!text.contains(no_number), "{text}");
         }
     }
+}
+
+#[test]
+fn a_silence_of_no_time_is_none() {
+    let finding = new(leak(|leak| {
+        leak.evidence
+            .silence
+            .iter_mut()
+            .for_each(|silence| silence.span = Duration::ZERO);
+    }));
+    assert!(!shown(&finding).contains("  idle:"));
+    assert!(value(&finding)["silence"].is_null());
 }
 
 #[test]

@@ -22,7 +22,7 @@ use crate::{
         advice::{Advice, explanation},
         circumstances::Circumstances,
         json::Wall,
-        leak::service_port,
+        leak::{service_port, silence},
         record::Confidence,
         span, table,
     },
@@ -44,7 +44,7 @@ pub(super) fn tell(text: &mut String, finding: &Finding, leak: &Leak, circumstan
     if let Some(cadence) = leak.evidence.cadence {
         labelled(text, "beat:", &evidence::beat(cadence));
     }
-    if let Some(silence) = leak.evidence.silence {
+    if let Some(silence) = silence(&leak.evidence) {
         labelled(text, "idle:", &evidence::idle(silence));
     }
     if let Some(ages) = leak.evidence.ages {
@@ -279,19 +279,19 @@ fn reaching(forecast: &Forecast) -> String {
     if expected == Duration::ZERO {
         return format!("{used} of {limit} {of_what}, none left");
     }
-    let band = match latest {
-        Some(latest) => format!("{} to {}", span::human(earliest), span::human(latest)),
-        None => format!("{} at the earliest", span::human(earliest)),
+    let [expected, earliest] = [expected, earliest].map(span::human);
+    let band = match latest.map(span::human) {
+        // Nobody knows how sure it is.
+        Some(latest) if latest == earliest => String::new(),
+        Some(latest) => format!(" ({earliest} to {latest})"),
+        None => format!(" ({earliest} at the earliest)"),
     };
     let uneven = if uneven {
         "; it grows unevenly, so that is an order of magnitude"
     } else {
         ""
     };
-    format!(
-        "reaches {limit} {of_what} in about {} ({band}), {used} in use{uneven}",
-        span::human(expected)
-    )
+    format!("reaches {limit} {of_what} in about {expected}{band}, {used} in use{uneven}")
 }
 
 fn tell_explanations(text: &mut String, leak: &Leak) {
