@@ -24,7 +24,7 @@ use super::{
     watch::{Candidate, Key, Population, Watch},
 };
 use crate::model::{
-    connection::GroupKey,
+    connection::{GroupKey, ProcessId},
     fact::{Fact, Life, Start},
     ledger::Ledger,
     time::Time,
@@ -484,6 +484,15 @@ impl Detector for SurvivorRule {
         // New ones last.
         news.sort_by_key(|finding| finding.id);
         findings.append(&mut news);
+    }
+
+    fn accused(&self, processes: &mut Vec<ProcessId>) {
+        let accused = self
+            .alerts
+            .keys()
+            .filter_map(|slot| watch(&self.watches, *slot)?.key.process());
+        processes.extend(accused);
+        self.backstop.accused(processes);
     }
 
     fn is_suspicious(&self, _now: Time, _ledger: &Ledger) -> bool {
