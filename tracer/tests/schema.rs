@@ -317,6 +317,7 @@ const BOOKS: Books = Books {
     rejected: u64::MAX,
     simulated: u64::MAX,
     untracked: u64::MAX,
+    elsewhere: u64::MAX,
     unlisted: u64::MAX,
     overflowed: u64::MAX,
     unobserved_ends: u64::MAX,

@@ -321,5 +321,8 @@ impl Session {
 fn next_table(due: Time, interval: Duration, now: Time) -> Time {
     let step = u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX).max(1);
     let passed = now.0.saturating_sub(due.0) / step;
-    Time(due.0.saturating_add(step.saturating_mul(passed.saturating_add(1))))
+    Time(
+        due.0
+            .saturating_add(step.saturating_mul(passed.saturating_add(1))),
+    )
 }

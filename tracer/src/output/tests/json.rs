@@ -151,6 +151,7 @@ fn lost_events_are_added_up_without_overflow() {
             untracked: 6,
             probe_misses: 7,
             simulated: 8,
+            elsewhere: 9,
             // The rest is no loss.
             unlisted: 100,
             seen: 100,
@@ -164,7 +165,7 @@ fn lost_events_are_added_up_without_overflow() {
             duplicates: 100,
         }
         .lost(),
-        36
+        45
     );
 }
 
