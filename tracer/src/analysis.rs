@@ -5,15 +5,10 @@ mod telling;
 use std::io::Write as _;
 
 use crate::{
-    cli::{
-        args::Output,
-        settings::{AnalysisSettings, RuleSettings},
-    },
+    cli::{args::Output, settings::AnalysisSettings},
     leak::{
         Detector, Rules,
         finding::{Finding, Stage},
-        growth::GrowthRule,
-        stall::StallRule,
     },
     model::{
         connection::ProcessId, fact::Fact, ledger::Ledger, name::Comm, process::ProcessInfo, time::Time, view,
@@ -70,7 +65,7 @@ impl Analysis {
     pub fn new(settings: &AnalysisSettings, place: Place, wall: Wall, since: Time, out: Stdout) -> Self {
         Self {
             ledger: Ledger::new(settings.limits),
-            detector: Box::new(rules(&settings.rules)),
+            detector: Box::new(Rules::new(&settings.rules, settings.limits.groups)),
             facts: Vec::new(),
             findings: Vec::new(),
             out,
@@ -285,15 +280,6 @@ impl Analysis {
     fn totals(&self) -> Totals {
         json::totals(self.ledger.total(), view::phases(&self.ledger))
     }
-}
-
-/// The rules in force, in the order in which they tell.
-fn rules(settings: &RuleSettings) -> Rules {
-    let mut rules: Vec<Box<dyn Detector>> = vec![Box::new(GrowthRule::new(settings.growth))];
-    if let Some(stall) = settings.stall {
-        rules.push(Box::new(StallRule::new(stall)));
-    }
-    Rules::new(rules)
 }
 
 /// Says something on stderr. Nobody may be listening, or the disk behind it may be full: that is no reason to stop.

@@ -1,7 +1,8 @@
 //! Verdicts: which groups leak, which servers are stalled.
 //!
 //! Pure, behind one interface: facts and ticks in, [`Finding`]s out ([`Detector`]). The rules in force are
-//! [`growth::GrowthRule`] and [`stall::StallRule`]; [`Rules`] runs them side by side.
+//! [`survivors::SurvivorRule`] and
+//! [`stall::StallRule`]; [`Rules`] runs them side by side.
 
 mod alert;
 mod backstop;
@@ -9,10 +10,10 @@ mod cadence;
 mod describe;
 pub mod evidence;
 pub mod finding;
-pub mod growth;
 mod judge;
 mod lineage;
 mod rings;
+pub mod row;
 mod shape;
 pub mod stall;
 mod surge;
@@ -27,6 +28,10 @@ mod tests;
 
 use crate::model::{fact::Fact, ledger::Ledger, time::Time};
 use finding::Finding;
+use row::{RowParameters, RowRule};
+use stall::{StallParameters, StallRule};
+use survivors::SurvivorRule;
+use thresholds::{Sensitivity, Thresholds};
 
 /// Something that accuses.
 pub trait Detector {
@@ -43,12 +48,42 @@ pub trait Detector {
     }
 }
 
+/// What counts as a finding.
+#[derive(Clone, Copy, Debug)]
+pub struct Parameters {
+    /// Of a leak.
+    pub thresholds: Thresholds,
+    /// The strict rule, in the place of survivor rings.
+    pub row: Option<RowParameters>,
+    /// Of a stalled server, if that is looked for.
+    pub stall: Option<StallParameters>,
+}
+
+impl Parameters {
+    /// Those of a sensitivity.
+    pub fn new(sensitivity: Sensitivity) -> Self {
+        Self {
+            thresholds: Thresholds::new(sensitivity),
+            row: None,
+            stall: Some(StallParameters::default()),
+        }
+    }
+}
+
 /// Several rules as one. What they find comes in the order of the rules.
 pub struct Rules(Vec<Box<dyn Detector>>);
 
 impl Rules {
-    /// These, in this order.
-    pub fn new(rules: Vec<Box<dyn Detector>>) -> Self {
+    /// The rules in force, for at most so many groups, and as many processes and peers.
+    pub fn new(parameters: &Parameters, groups: usize) -> Self {
+        let leaks: Box<dyn Detector> = match parameters.row {
+            Some(row) => Box::new(RowRule::new(row)),
+            None => Box::new(SurvivorRule::new(parameters.thresholds, groups.saturating_mul(3))),
+        };
+        let mut rules = vec![leaks];
+        if let Some(stall) = parameters.stall {
+            rules.push(Box::new(StallRule::new(stall)));
+        }
         Self(rules)
     }
 }

@@ -4,6 +4,7 @@ pub mod advice;
 pub mod circumstances;
 pub mod errno;
 pub mod json;
+mod leak;
 pub mod list;
 pub mod number;
 pub mod record;

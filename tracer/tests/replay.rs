@@ -154,18 +154,18 @@ fn a_recording_that_was_cut_off_is_used_until_there() {
 
 #[test]
 fn lines_that_cannot_be_used_are_named_and_the_end_is_a_fault() {
-    let broken = leak(60).replacen("\"pid\":7", "\"pid\":-7", 2);
+    let broken = leak(60).replacen("\"pid\":7,\"start\":5,\"dir", "\"pid\":-7,\"start\":5,\"dir", 2);
     let told = replay(&written("broken", broken), &["--output", "json"]);
     assert_eq!(told.code, Some(1));
     for part in [
-        "line 2: invalid type: integer `-7`, expected",
-        "line 3: ",
+        "line 3: invalid type: integer `-7`, expected",
+        "line 4: ",
         "2 of 62 lines could not be used",
     ] {
         assert!(told.stderr.contains(part), "{}", told.stderr);
     }
     let lines = lines(&told);
-    assert_eq!(lines.last().unwrap()["total"]["open"], 59);
+    assert_eq!(lines.last().unwrap()["total"]["open"], 58);
     assert_eq!(lines.last().unwrap()["books"]["rejected"], 2);
     assert_eq!(
         of_type(&lines, "alert")[0]["confidence"]["lost"],

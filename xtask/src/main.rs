@@ -3,9 +3,11 @@
 mod apt;
 mod demo;
 mod ebpf;
+mod evaluate;
 mod fuzz;
 mod layering;
 mod lint;
+mod neighbours;
 mod paths;
 mod process;
 mod program;
@@ -63,6 +65,15 @@ enum Task {
     Vm(VmArgs),
     /// Replay the founding incident end to end; fails if anything is not seen
     Demo,
+    /// Measure on labelled workloads how well the detector tells leaks from the healthy
+    #[command(disable_help_flag = true)]
+    Evaluate {
+        /// Arguments of the evaluation; --help shows them
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Watch real servers under healthy load, without a leak and with one; fails unless exactly the leak is found
+    Neighbours(neighbours::Settings),
 }
 
 #[derive(Args)]
@@ -132,6 +143,8 @@ fn run(task: Task) -> Result<ExitCode> {
         }
         Task::Vm(args) => return in_vm(args),
         Task::Demo => demo::run()?,
+        Task::Evaluate { args } => return evaluate::run(&args),
+        Task::Neighbours(settings) => neighbours::run(&settings)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -10,7 +10,7 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Parser, Subcommand, ValueEnum};
 
 pub use self::{
-    detection::Detection,
+    detection::{Detection, SensitivityChoice},
     filters::{DirectionChoice, Filters},
     list::{By, List},
     replay::{Replay, Until},
@@ -52,6 +52,8 @@ pub enum Command {
     Replay(Replay),
     /// Say what this kernel and these privileges allow
     Doctor(Doctor),
+    /// Print the thresholds of detection, their units, and their values at each sensitivity
+    Thresholds,
     /// Print the JSON Schema of the `--output json` stream
     Schema,
 }
@@ -107,7 +109,7 @@ pub struct Watch {
     #[command(flatten)]
     pub filters: Filters,
 
-    /// When to alert.
+    /// What counts as a finding.
     #[command(flatten)]
     pub detection: Detection,
 

@@ -4,21 +4,19 @@ use std::{path::PathBuf, time::Duration};
 
 use anyhow::Context as _;
 
-use super::args::{BackendChoice, Detection, DirectionChoice, Filters, Output, SnapshotChoice, Watch};
+use super::args::{
+    BackendChoice, Detection, DirectionChoice, Filters, Output, SensitivityChoice, SnapshotChoice, Watch,
+};
 use crate::{
     bpf::{filter::Filter, object::Sizes, plan::Backend, session::SessionSettings},
-    leak::{growth::GrowthParameters, stall::StallParameters},
+    leak::{
+        Parameters,
+        row::RowParameters,
+        stall::StallParameters,
+        thresholds::{Sensitivity, Thresholds},
+    },
     model::{connection::Direction, ledger::Limits},
 };
-
-/// When to alert, and of what.
-#[derive(Clone, Debug)]
-pub struct RuleSettings {
-    /// Of a leak.
-    pub growth: GrowthParameters,
-    /// Of a stalled server; `None` where nobody asks for servers.
-    pub stall: Option<StallParameters>,
-}
 
 /// What the analysis needs to know, live or of a recording.
 #[derive(Clone, Debug)]
@@ -26,7 +24,7 @@ pub struct AnalysisSettings {
     /// How much to remember.
     pub limits: Limits,
     /// When to alert.
-    pub rules: RuleSettings,
+    pub rules: Parameters,
     /// How to print.
     pub output: Output,
     /// Rows of each part of the table.
@@ -104,19 +102,28 @@ impl Detection {
     /// The rules for what a filter lets in.
     ///
     /// # Errors
-    /// When a number does not fit this machine.
-    pub fn into_rules(self, filter: &Filter) -> anyhow::Result<RuleSettings> {
+    /// When a threshold makes no sense, or a number does not fit this machine.
+    pub fn into_rules(self, filter: &Filter) -> anyhow::Result<Parameters> {
+        let mut thresholds = Thresholds::new(match self.sensitivity {
+            SensitivityChoice::Low => Sensitivity::Low,
+            SensitivityChoice::Normal => Sensitivity::Normal,
+            SensitivityChoice::High => Sensitivity::High,
+        });
+        for setting in &self.threshold {
+            thresholds.set(setting).map_err(anyhow::Error::msg)?;
+        }
         let stall = StallParameters {
             min_waiting: u32::try_from(self.stall_waiting).context("--stall-waiting is too large")?,
             min_wait: self.stall_wait,
             ..StallParameters::default()
         };
-        Ok(RuleSettings {
-            growth: GrowthParameters {
-                min_opened: self.min_opened,
+        Ok(Parameters {
+            thresholds,
+            row: self.min_opened.map(|min_opened| RowParameters {
+                min_opened,
                 min_span: self.min_span,
                 window: self.window,
-            },
+            }),
             // What clients of a server here would see is not asked for where only outbound connections are.
             stall: (filter.direction != Some(Direction::Outbound)).then_some(stall),
         })

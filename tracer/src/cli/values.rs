@@ -4,6 +4,8 @@ use std::{net::IpAddr, ops::RangeInclusive, time::Duration};
 
 use ipnet::IpNet;
 
+use crate::leak::thresholds::{Sensitivity, Thresholds};
+
 /// A port or a range of ports.
 ///
 /// # Errors
@@ -99,6 +101,15 @@ pub fn factor(text: &str) -> Result<f64, String> {
 
 /// Longer than anybody waits, short enough that adding it to the clock cannot overflow.
 const MAX_SPAN: Duration = Duration::from_hours(10 * 366 * 24);
+
+/// A threshold, `NAME=VALUE`.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn threshold(text: &str) -> Result<String, String> {
+    Thresholds::new(Sensitivity::Normal).set(text)?;
+    Ok(text.to_owned())
+}
 
 /// A count, more than zero.
 ///

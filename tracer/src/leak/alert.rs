@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    describe,
+    describe::{self, Sight},
     evidence::{Basis, Interval, Severity, Tier},
     finding::Resolution,
     rings::{self, Picture, Step},
@@ -44,6 +44,8 @@ pub struct Alert {
     pub picture: Option<Picture>,
     /// The scale.
     pub scale: Option<usize>,
+    /// Begin of the window in which it was found.
+    pub began: Time,
     /// Begin of the window.
     pub since: Time,
     /// Openings and closes in the window, where no picture counts them.
@@ -54,6 +56,8 @@ pub struct Alert {
     pub peak: u32,
     /// How many there were when it was last told.
     pub told: u32,
+    /// Openings and closes when it was opened.
+    at_opening: (u64, u64),
     /// Openings, closes, and closes of useless connections when the peak was.
     pub at_peak: (u64, u64, u64),
     /// When it was last looked at for news.
@@ -96,11 +100,13 @@ impl Alert {
             scales: scale.map_or(0, |scale| 1 << scale),
             picture: ground.picture.map(|(_, picture)| picture),
             scale,
+            began: ground.since,
             since: ground.since,
             counts: ground.counts,
             per_second: ground.per_second,
             peak: open,
             told: open,
+            at_opening: (watch.opened, watch.closed),
             at_peak: (watch.opened, watch.closed, watch.closed_gone),
             looked_at: now,
             old_peak: (0.0, now),
@@ -123,12 +129,6 @@ impl Alert {
             )
     }
 
-    /// Survivors by birth period.
-    pub fn survivors(&self) -> Vec<u32> {
-        self.picture
-            .map_or_else(Vec::new, |picture| picture.survivors.to_vec())
-    }
-
     /// Growth per hour.
     pub fn per_hour(&self) -> Option<Interval> {
         if let (Some(picture), Some(_)) = (self.picture, self.scale) {
@@ -141,26 +141,35 @@ impl Alert {
         })
     }
 
-    /// Openings in the window.
-    pub fn opened_in_window(&self, watch: &Watch) -> u64 {
-        if self.picture.is_some() {
-            self.picture.map_or(0, |picture| u64::from(picture.matured))
-        } else {
-            self.counts.0 + watch.opened.saturating_sub(self.at_open(watch).0)
+    /// What there is to say about it.
+    pub fn sight(&self, watch: &Watch) -> Sight {
+        let counts = match self.picture {
+            Some(picture) => (u64::from(picture.matured), u64::from(picture.left)),
+            None => {
+                let (opened, closed) = self.at_opening;
+                (
+                    self.counts.0 + watch.opened.saturating_sub(opened),
+                    self.counts.1 + watch.closed.saturating_sub(closed),
+                )
+            }
+        };
+        Sight {
+            key: watch.key,
+            population: self.population,
+            basis: self.basis,
+            picture: self.picture.map(|picture| (self.period(), picture)),
+            began: self.began,
+            since: self.since,
+            counts,
+            per_hour: self.per_hour(),
+            cadence: watch.beat.cadence(),
+            closed_ever: watch.closed,
+            known_since: watch.since,
+            open: (watch.total(self.population), self.peak),
+            seen_twice: self.was_seen_twice(),
+            tier: self.tier,
+            lives: self.lives,
         }
-    }
-
-    /// Closes in the window.
-    pub fn closed_in_window(&self, watch: &Watch) -> u64 {
-        if self.picture.is_some() {
-            self.picture.map_or(0, |picture| u64::from(picture.left))
-        } else {
-            self.counts.1 + watch.closed.saturating_sub(self.at_open(watch).1)
-        }
-    }
-
-    fn at_open(&self, watch: &Watch) -> (u64, u64) {
-        (self.at_peak.0.min(watch.opened), self.at_peak.1.min(watch.closed))
     }
 
     /// Follows it; says how it ended, if it did.

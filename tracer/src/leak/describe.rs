@@ -7,15 +7,14 @@ use std::{
 };
 
 use super::{
-    alert::Alert,
     evidence::{
-        Basis, Class, Evidence, Explanation, Forecast, Healthy, Interval, Leak, Resource, RuledOut, Sample,
-        Scope, Severity, Tier,
+        Basis, Cadence, Class, Evidence, Explanation, Forecast, Healthy, Interval, Leak, Resource, RuledOut,
+        Sample, Scope, Severity, Tier,
     },
     rings::{COHORTS, Picture},
     thresholds::Thresholds,
     usage::{self, Usage},
-    watch::{Key, Population, Watch},
+    watch::{Key, Population},
 };
 use crate::model::{
     budget::Standing,
@@ -35,76 +34,128 @@ const TOO_MUCH: u8 = 50;
 /// A limit this near is critical, and this near where peers are gone.
 const SOON: Duration = Duration::from_hours(1);
 const SOON_USELESS: Duration = Duration::from_hours(6);
+/// `errno` of an attempt that nobody answered.
+const ETIMEDOUT: u16 = 110;
 /// Width of a 90 % interval in standard deviations.
 const NINETY: f64 = 1.645;
 
-/// All that is told of an alert now.
-pub fn leak(watch: &Watch, alert: &Alert, ledger: &Ledger, thresholds: &Thresholds, now: Time) -> Leak {
-    let members: Vec<_> = usage::members(ledger, &watch.key)
-        .filter(|(_, connection)| alert.population == Population::All || connection.life.peer_gone.is_some())
-        .collect();
+/// What a rule has seen, for [`leak`] to say it.
+#[derive(Clone, Debug)]
+pub struct Sight {
+    /// Which connections.
+    pub key: Key,
+    /// Of these, all or those whose peer is gone.
+    pub population: Population,
+    /// What the verdict rests on.
+    pub basis: Basis,
+    /// The picture it rests on, and the length of a period.
+    pub picture: Option<(Duration, Picture)>,
+    /// When it began, at the latest.
+    pub began: Time,
+    /// Begin of the window.
+    pub since: Time,
+    /// Opened and closed in the window.
+    pub counts: (u64, u64),
+    /// Growth.
+    pub per_hour: Option<Interval>,
+    /// The beat.
+    pub cadence: Option<Cadence>,
+    /// Closes ever.
+    pub closed_ever: u64,
+    /// Known since.
+    pub known_since: Time,
+    /// Open now, and at the peak.
+    pub open: (u32, u32),
+    /// Whether more than one look says so.
+    pub seen_twice: bool,
+    /// The surest it has been.
+    pub tier: Tier,
+    /// Processes one after the other.
+    pub lives: u32,
+}
+
+/// All that is told of it now.
+pub fn leak(sight: &Sight, ledger: &Ledger, thresholds: &Thresholds, now: Time) -> Leak {
+    let key = &sight.key;
+    let members: Vec<_> = usage::members(ledger, key, sight.population).collect();
     let mut phases = Phases::default();
     for (_, connection) in &members {
         phases.add(connection.phase);
     }
-    let least_age = alert.period() * 2;
-    let usage = Usage::of(ledger, &watch.key, now, least_age);
+    let period = sight.picture.map_or(Duration::ZERO, |(period, _)| period);
+    let picture = sight.picture.map(|(_, picture)| picture);
+    let usage = Usage::of(ledger, key, now, period * 2);
     let is_unused = usage.is_some_and(|usage| usage.unused_share() >= thresholds.unused);
-    let open = watch.total(alert.population);
-    let standing = watch
-        .key
-        .process()
-        .and_then(|process| ledger.budget(process, now));
-    let per_hour = alert.per_hour();
-    let forecast = per_hour
+    let standing = key.process().and_then(|process| ledger.budget(process, now));
+    let forecast = sight
+        .per_hour
         .zip(standing)
-        .and_then(|(rate, standing)| forecast(rate, &standing, alert));
+        .and_then(|(rate, standing)| forecast(rate, &standing, picture.as_ref()));
     let ages = members
         .iter()
         .map(|(_, connection)| age(connection, now))
         .collect();
-    let mut evidence = Evidence {
-        since: alert.since,
-        until: now,
-        opened: alert.opened_in_window(watch),
-        closed: alert.closed_in_window(watch),
-        survivors: alert.survivors(),
-        period: alert.period(),
-        matured: alert.picture.map_or(0, |picture| picture.matured.into()),
-        left: alert.picture.map_or(0, |picture| picture.left.into()),
-        ages: Ages::of(ages),
-        silence: usage.map(|usage| usage.silence()),
-        per_hour,
-        cadence: watch.beat.cadence(),
-        closed_ever: watch.closed,
-        known_for: now.since(watch.since),
-        explanations: Vec::new(),
-    };
-    let class = class(&phases, watch.key.direction(), alert, is_unused);
-    evidence.explanations = explanations(
-        alert,
-        &evidence,
+    let class = class(&members, &phases, key.direction(), is_unused);
+    let explanations = explanations(&Circumstances {
+        window: now.since(sight.since),
         class,
-        standing.as_ref(),
-        forecast.as_ref(),
-        open,
         is_unused,
-    );
-    let tier = alert.tier.max(tier(&evidence.explanations, alert));
+        has_beat: sight.cadence.is_some(),
+        share: share(sight.open.0, standing.as_ref()),
+        again: sight.lives > 1 || matches!(sight.basis, Basis::Sawtooth { .. }),
+        lasts: forecast.map(|forecast| forecast.expected),
+    });
+    let tier = sight.tier.max(tier(&explanations, sight.seen_twice));
     Leak {
-        scope: scope(&watch.key, &members, ledger),
+        scope: scope(key, &members, ledger),
         tier,
-        severity: severity(alert, forecast.as_ref(), standing.as_ref(), thresholds),
+        severity: severity(sight.population, forecast.as_ref(), standing.as_ref(), thresholds),
         class,
-        basis: alert.basis,
-        open,
-        peak: alert.peak,
+        basis: sight.basis,
+        open: sight.open.0,
+        peak: sight.open.1,
         phases,
         samples: samples(&members, now),
         forecast,
-        evidence,
-        lives: alert.lives,
+        evidence: Evidence {
+            since: sight.since,
+            until: now,
+            opened: sight.counts.0,
+            closed: sight.counts.1,
+            survivors: picture.map_or_else(Vec::new, |picture| picture.survivors.to_vec()),
+            period,
+            matured: picture.map_or(0, |picture| picture.matured.into()),
+            left: picture.map_or(0, |picture| picture.left.into()),
+            ages: Ages::of(ages),
+            silence: usage.map(|usage| usage.silence()),
+            per_hour: sight.per_hour,
+            cadence: sight.cadence,
+            closed_ever: sight.closed_ever,
+            known_for: now.since(sight.known_since),
+            explanations,
+        },
+        lives: sight.lives,
+        began: sight.began,
+        news: Vec::new(),
     }
+}
+
+/// What rules healthy explanations out.
+struct Circumstances {
+    window: Duration,
+    class: Class,
+    is_unused: bool,
+    has_beat: bool,
+    /// Of the limit, in percent.
+    share: u8,
+    again: bool,
+    lasts: Option<Duration>,
+}
+
+fn share(open: u32, standing: Option<&Standing>) -> u8 {
+    let limit = standing.and_then(|standing| standing.limit);
+    let share = limit.and_then(|limit| (u64::from(open) * 100).checked_div(limit));
+    u8::try_from(share.unwrap_or(0).min(100)).unwrap_or(100)
 }
 
 fn age(connection: &Connection, now: Time) -> Age {
@@ -115,22 +166,38 @@ fn age(connection: &Connection, now: Time) -> Age {
 }
 
 /// Sure enough if no healthy explanation is left, and the verdict does not rest on one look.
-fn tier(explanations: &[Explanation], alert: &Alert) -> Tier {
+fn tier(explanations: &[Explanation], seen_twice: bool) -> Tier {
     let is_left = explanations
         .iter()
         .any(|explanation| explanation.ruled_out.is_none());
-    if is_left || !alert.was_seen_twice() {
+    if is_left || !seen_twice {
         Tier::Suspected
     } else {
         Tier::Confirmed
     }
 }
 
-fn class(phases: &Phases, direction: Direction, alert: &Alert, is_unused: bool) -> Class {
+fn class(
+    members: &[(ConnectionId, &Connection)],
+    phases: &Phases,
+    direction: Direction,
+    is_unused: bool,
+) -> Class {
+    let failed = |is_one: fn(u16) -> bool| {
+        let is_one =
+            |connection: &Connection| matches!(connection.phase, Phase::Failed(error) if is_one(error));
+        members
+            .iter()
+            .filter(|(_, connection)| is_one(connection))
+            .count()
+            * 2
+            > members.len()
+    };
     match (phases.prevailing(), direction) {
+        _ if failed(|error| error == ETIMEDOUT) => Class::BlackHole,
+        _ if failed(|_| true) => Class::ErrorsIgnored,
         (Some(Phase::DeadHeld), _) => Class::ErrorsIgnored,
         (Some(Phase::HalfClosedRemote), _) => Class::CloseMissing,
-        _ if alert.population == Population::Gone => Class::CloseMissing,
         (_, Direction::Outbound) if is_unused => Class::Abandoned,
         (_, Direction::Inbound) if is_unused => Class::AbandonedByPeer,
         _ => Class::Kept,
@@ -138,12 +205,12 @@ fn class(phases: &Phases, direction: Direction, alert: &Alert, is_unused: bool) 
 }
 
 fn severity(
-    alert: &Alert,
+    population: Population,
     forecast: Option<&Forecast>,
     standing: Option<&Standing>,
     thresholds: &Thresholds,
 ) -> Severity {
-    let soon = match alert.population {
+    let soon = match population {
         Population::All => SOON,
         Population::Gone => SOON_USELESS,
     };
@@ -185,7 +252,7 @@ fn thirds_range(picture: &Picture) -> (f64, f64) {
     (least, most)
 }
 
-fn forecast(rate: Interval, standing: &Standing, alert: &Alert) -> Option<Forecast> {
+fn forecast(rate: Interval, standing: &Standing, picture: Option<&Picture>) -> Option<Forecast> {
     let limit = standing.limit?;
     #[expect(clippy::cast_precision_loss, reason = "a number of descriptors")]
     let left = limit.saturating_sub(standing.used.into()) as f64;
@@ -194,8 +261,8 @@ fn forecast(rate: Interval, standing: &Standing, alert: &Alert) -> Option<Foreca
             .then(|| Duration::try_from_secs_f64(left / per_hour * 3600.0).ok())
             .flatten()
     };
-    let uneven = alert.picture.is_some_and(|picture| {
-        let (least, most) = thirds_range(&picture);
+    let uneven = picture.is_some_and(|picture| {
+        let (least, most) = thirds_range(picture);
         most > 2.0 * least
     });
     Some(Forecast {
@@ -209,33 +276,29 @@ fn forecast(rate: Interval, standing: &Standing, alert: &Alert) -> Option<Foreca
     })
 }
 
-#[expect(
-    clippy::too_many_arguments,
-    reason = "each is one of the circumstances that rule an explanation out"
-)]
-fn explanations(
-    alert: &Alert,
-    evidence: &Evidence,
-    class: Class,
-    standing: Option<&Standing>,
-    forecast: Option<&Forecast>,
-    open: u32,
-    is_unused: bool,
-) -> Vec<Explanation> {
-    let window = evidence.until.since(evidence.since);
-    let share = standing
-        .and_then(|standing| standing.limit)
-        .map_or(0, |limit| (u64::from(open) * 100).checked_div(limit).unwrap_or(0));
-    let share = u8::try_from(share.min(100)).unwrap_or(100);
-    let useless = matches!(class, Class::CloseMissing | Class::ErrorsIgnored).then_some(RuledOut::Useless);
+fn explanations(circumstances: &Circumstances) -> Vec<Explanation> {
+    let Circumstances {
+        window,
+        class,
+        is_unused,
+        has_beat,
+        share,
+        again,
+        lasts,
+    } = *circumstances;
+    let useless = matches!(
+        class,
+        Class::CloseMissing | Class::ErrorsIgnored | Class::BlackHole
+    )
+    .then_some(RuledOut::Useless);
     let unused = is_unused.then_some(RuledOut::Unused);
-    let beat = evidence.cadence.map(|_| RuledOut::Beat);
+    let beat = has_beat.then_some(RuledOut::Beat);
     let long = (window >= DAY).then_some(RuledOut::LongerThanADay);
     let much = (share >= TOO_MUCH).then_some(RuledOut::ShareOfLimit(share));
-    let again = (alert.lives > 1 || matches!(alert.basis, Basis::Sawtooth { .. })).then_some(RuledOut::Again);
+    let again = again.then_some(RuledOut::Again);
     let warm = (window >= WARM).then_some(RuledOut::StillGrowing(window));
-    let fast = forecast
-        .is_some_and(|forecast| forecast.expected < FASTER_THAN_A_DAY)
+    let fast = lasts
+        .is_some_and(|lasts| lasts < FASTER_THAN_A_DAY)
         .then_some(RuledOut::TooFast);
     vec![
         Explanation {

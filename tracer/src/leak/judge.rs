@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     alert::{Alert, Ground},
+    describe,
     evidence::Basis,
     rings,
     thresholds::Thresholds,
@@ -12,6 +13,7 @@ use super::{
 };
 use crate::model::{connection::GroupKey, fact::Start, ledger::Ledger, time::Time};
 
+const DAY: Duration = Duration::from_hours(24);
 /// Share of a roll-up that findings about its parts must cover to make one about it superfluous.
 const EXPLAINED: f64 = 0.3;
 /// Connections to each of many peers, on average, from which on it is no mesh.
@@ -39,25 +41,37 @@ pub fn is_enough(
 ) -> bool {
     let survivors = f64::from(candidate.picture.all());
     if candidate.population == Population::Gone || candidate.teeth.is_some() || candidate.lives.is_some() {
-        return is_rollup_of_many(watch, ledger, None, survivors, thresholds);
+        return is_rollup_of_many(watch, candidate.population, ledger, None, survivors, thresholds);
     }
     let usage = Usage::of(ledger, &watch.key, now, rings::period(candidate.scale) * 2);
     let factor = usage.map_or(1.0, |usage| {
         if usage.unused_share() >= thresholds.unused {
             thresholds.unused_factor
         } else if usage.used_share() >= thresholds.used {
-            thresholds.used_factor
+            if rings::period(candidate.scale) * describe::WINDOW >= DAY {
+                thresholds.used_factor_days
+            } else {
+                thresholds.used_factor
+            }
         } else {
             1.0
         }
     });
     survivors >= candidate.need * factor
-        && is_rollup_of_many(watch, ledger, usage.as_ref(), survivors, thresholds)
+        && is_rollup_of_many(
+            watch,
+            candidate.population,
+            ledger,
+            usage.as_ref(),
+            survivors,
+            thresholds,
+        )
 }
 
 /// Whether a roll-up sees more than its groups do: several of them, and more than a mesh has.
 fn is_rollup_of_many(
     watch: &Watch,
+    population: Population,
     ledger: &Ledger,
     usage: Option<&Usage>,
     survivors: f64,
@@ -66,7 +80,7 @@ fn is_rollup_of_many(
     if matches!(watch.key, Key::Group(_)) {
         return true;
     }
-    let mut groups: Vec<GroupKey> = usage::members(ledger, &watch.key)
+    let mut groups: Vec<GroupKey> = usage::members(ledger, &watch.key, population)
         .map(|(_, connection)| connection.group)
         .collect();
     groups.sort_unstable();
@@ -74,7 +88,12 @@ fn is_rollup_of_many(
     let parts = u32::try_from(groups.len()).unwrap_or(u32::MAX);
     let is_unused = usage.is_some_and(|usage| usage.unused_share() >= thresholds.unused);
     let is_thick = survivors >= f64::from(parts.saturating_mul(MORE_THAN_A_MESH));
-    parts >= 2 && (is_thick || is_unused || matches!(watch.key, Key::Peer(..)))
+    #[expect(clippy::cast_precision_loss, reason = "a number of descriptors")]
+    let is_much = watch
+        .limit
+        .is_some_and(|limit| f64::from(watch.all.total) >= thresholds.surge * limit as f64);
+    let is_more = is_thick || is_unused || is_much || population == Population::Gone;
+    parts >= 2 && (is_more || matches!(watch.key, Key::Peer(..)))
 }
 
 /// Whether what is found of a watch is told already, by what covers it or by its parts.
@@ -106,10 +125,10 @@ pub fn is_explained(alerts: &BTreeMap<u32, Alert>, watches: &[Option<Watch>], sl
 pub fn is_intact(watch: &Watch, ground: &Ground, ledger: &Ledger) -> bool {
     /// Share of the survivors that must be.
     const INTACT: f64 = 0.9;
-    let held = usage::members(ledger, &watch.key).filter(|(id, connection)| {
+    let held = usage::members(ledger, &watch.key, ground.population).filter(|(id, connection)| {
         !ledger.misses(*id)
             && match (ground.population, connection.life.opened) {
-                (Population::Gone, _) => connection.life.peer_gone.is_some(),
+                (Population::Gone, _) => true,
                 (Population::All, Start::Seen(opened)) => ground.picture.is_none() || opened >= ground.since,
                 (Population::All, Start::Older) => ground.picture.is_none(),
             }
@@ -138,7 +157,7 @@ pub fn accumulated(watch: &Watch, thresholds: &Thresholds, ledger: &Ledger, now:
         return None;
     }
     let (mut all, mut gone, mut told, mut silent, mut empty, mut busy) = (0_u32, 0, 0, 0, 0, 0);
-    for (_, connection) in usage::members(ledger, &watch.key) {
+    for (_, connection) in usage::members(ledger, &watch.key, Population::All) {
         all += 1;
         let idle = usage::silent_for(connection, now);
         told += u32::from(idle.is_some());

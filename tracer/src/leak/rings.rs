@@ -268,3 +268,7 @@ fn change(slots: &mut [u32; SLOTS], slot: usize, change: impl FnOnce(u32) -> u32
 fn float(count: u32) -> f32 {
     count as f32
 }
+
+#[cfg(test)]
+#[path = "rings_tests.rs"]
+mod tests;

@@ -28,6 +28,8 @@ struct Mark {
 pub struct Surge {
     marks: [Mark; PARTS],
     reached: usize,
+    /// Connections at which the next mark is reached, for the limit that was last seen.
+    next: u32,
 }
 
 /// Growth that goes on.
@@ -44,6 +46,13 @@ pub struct Pace {
 }
 
 impl Surge {
+    /// Takes in that there is one more, of how many, and the openings and closes so far: between two looks.
+    pub fn rise(&mut self, now: Time, open: u32, limit: u64, counts: (u64, u64)) {
+        if open >= self.next {
+            self.follow(now, open, limit, counts);
+        }
+    }
+
     /// Takes in how many there are, of how many, and the openings and closes so far.
     pub fn follow(&mut self, now: Time, open: u32, limit: u64, (opened, closed): (u64, u64)) {
         let parts = u64::from(open).saturating_mul(PARTS as u64) / limit.max(1);
@@ -57,6 +66,10 @@ impl Surge {
         }
         // One part down is no way down.
         self.reached = self.reached.max(reached).min(reached + 1);
+        let next = (self.reached as u64 + 1)
+            .saturating_mul(limit)
+            .div_ceil(PARTS as u64);
+        self.next = u32::try_from(next).unwrap_or(u32::MAX);
     }
 
     /// The pace, if at least this share is reached and the last steps were even and closed little.

@@ -13,7 +13,7 @@ use super::{
     alert::{Alert, Ground},
     backstop::Backstop,
     describe,
-    evidence::{Basis, Severity},
+    evidence::{Basis, News},
     finding::{Finding, FindingId, Kind, Resolution, Rule, Stage},
     judge::{accumulated, is_enough, is_explained, is_intact, is_within, watch},
     lineage::{Lineage, Program},
@@ -158,7 +158,7 @@ impl SurvivorRule {
             return;
         };
         let number = u32::try_from(slot).unwrap_or(u32::MAX);
-        if watch.all.total == 0 {
+        if watch.total(Population::All) == 0 && watch.total(Population::Gone) == 0 {
             let is_stale = now.since(watch.touched) >= FORGET_AFTER && !self.alerts.contains_key(&number);
             // A roll-up lives as long as its groups do: these hold its slot.
             if is_stale
@@ -170,11 +170,12 @@ impl SurvivorRule {
             }
             return;
         }
-        watch.left = watch
+        let standing = watch
             .key
             .process()
-            .and_then(|process| ledger.budget(process, now))
-            .and_then(|standing| Some(standing.limit?.saturating_sub(standing.used.into())));
+            .and_then(|process| ledger.budget(process, now));
+        watch.limit = standing.and_then(|standing| standing.limit);
+        watch.left = standing.and_then(|standing| Some(standing.limit?.saturating_sub(standing.used.into())));
         watch.advance(now, &self.thresholds, &mut self.scratch);
         self.candidates
             .extend(self.scratch.drain(..).map(|candidate| (number, candidate)));
@@ -196,6 +197,7 @@ impl SurvivorRule {
             let Some(limit) = standing.and_then(|standing| standing.limit) else {
                 continue;
             };
+            watch.limit = Some(limit);
             if open >= SURGE_LEAST && !self.alerts.contains_key(&slot) {
                 let counts = (watch.opened, watch.closed);
                 let surge = watch.surge.get_or_insert_default();
@@ -376,14 +378,21 @@ impl SurvivorRule {
             }
             alert.looked_at = now;
             let (tier, severity, told_before) = (alert.tier, alert.severity, alert.told);
-            let finding = told(watch, alert, Stage::Updated, ledger, &self.thresholds, now);
-            let is_news = open >= told_before.saturating_mul(2)
-                || alert.tier > tier
-                || (alert.severity == Severity::Critical && severity < Severity::Critical);
-            if is_news {
-                news.push(finding);
-            } else {
+            let mut finding = told(watch, alert, Stage::Updated, ledger, &self.thresholds, now);
+            let is_new = [
+                (News::Confirmed, alert.tier > tier),
+                (News::Critical, alert.severity > severity),
+                (News::Doubled, open >= told_before.saturating_mul(2)),
+            ];
+            let is_new = is_new.into_iter().filter(|(_, is_new)| *is_new);
+            let what: Vec<News> = is_new.map(|(what, _)| what).collect();
+            if what.is_empty() {
                 alert.told = told_before;
+            } else {
+                if let Kind::Leak(leak) = &mut finding.kind {
+                    leak.news = what;
+                }
+                news.push(finding);
             }
         }
         for (slot, number) in over {
@@ -430,16 +439,22 @@ impl Detector for SurvivorRule {
                 self.change(group, at, |watch| {
                     watch.opened = watch.opened.saturating_add(1);
                     watch.beat.opened(at);
-                    watch.enter(life);
+                    watch.enter(life, at);
                 });
             }
             Fact::Found { group, at, life, .. } => self.change(group, at, |watch| {
                 watch.older = watch.older.saturating_add(u32::from(life.opened == Start::Older));
-                watch.enter(life);
+                watch.enter(life, at);
             }),
             Fact::PeerGone { group, at, .. } => {
                 self.change(group, at, |watch| watch.lose_peer(Start::Seen(at)));
             }
+            Fact::Failed { group, at, .. } => {
+                self.change(group, at, |watch| watch.lose_peer(Start::Seen(at)));
+            }
+            Fact::FailureClosed {
+                group, at, failed, ..
+            } => self.change(group, at, |watch| watch.close_failed(failed)),
             Fact::Closed { group, at, life, .. } => self.change(group, at, |watch| watch.close(life)),
             Fact::Retracted { group, life, .. } => {
                 let at = self.ticked.unwrap_or_default();
@@ -449,7 +464,7 @@ impl Detector for SurvivorRule {
                 from, to, at, life, ..
             } => {
                 self.change(from, at, |watch| watch.leave(life));
-                self.change(to, at, |watch| watch.enter(life));
+                self.change(to, at, |watch| watch.enter(life, at));
             }
         }
     }
@@ -511,12 +526,12 @@ fn told(
     thresholds: &Thresholds,
     now: Time,
 ) -> Finding {
-    let leak = describe::leak(watch, alert, ledger, thresholds, now);
+    let leak = describe::leak(&alert.sight(watch), ledger, thresholds, now);
     alert.tier = alert.tier.max(leak.tier);
     alert.severity = alert.severity.max(leak.severity);
     alert.told = leak.open;
     let process = describe::process(&watch.key, &leak);
-    let netns = usage::members(ledger, &watch.key)
+    let netns = usage::members(ledger, &watch.key, alert.population)
         .min_by_key(|(id, _)| *id)
         .map(|(_, connection)| connection.netns);
     Finding {

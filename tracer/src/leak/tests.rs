@@ -7,8 +7,9 @@ use std::{net::IpAddr, time::Duration};
 
 use super::{
     Detector,
-    finding::{Finding, Growth, Kind, Resolution, Stage},
-    growth::{GrowthParameters, GrowthRule},
+    evidence::Leak,
+    finding::{Finding, Kind, Resolution, Stage},
+    row::{RowParameters, RowRule},
 };
 use crate::model::{
     connection::{ConnectionId, Direction, ProcessId},
@@ -21,7 +22,7 @@ use crate::model::{
 /// A ledger and the rule, driven like the runtime drives them.
 struct Bench {
     ledger: Ledger,
-    rule: GrowthRule,
+    rule: RowRule,
     next: u64,
     told: Vec<Finding>,
 }
@@ -34,7 +35,7 @@ impl Bench {
     fn new() -> Self {
         Self {
             ledger: Ledger::new(Limits::default()),
-            rule: GrowthRule::new(GrowthParameters::default()),
+            rule: RowRule::new(RowParameters::default()),
             next: 0,
             told: Vec::new(),
         }
@@ -85,10 +86,10 @@ impl Bench {
     }
 }
 
-fn growth(finding: &Finding) -> Growth {
-    match finding.kind {
-        Kind::Growth(growth) => growth,
-        Kind::Stalled(_) | Kind::Leak(_) | Kind::Exhaustion(_) => panic!("{finding:?} is of the other rule"),
+fn leak(finding: &Finding) -> &Leak {
+    match &finding.kind {
+        Kind::Leak(leak) => leak,
+        _ => panic!("{finding:?} is of another rule"),
     }
 }
 
@@ -103,13 +104,13 @@ fn three_connections_a_second_that_never_close_are_flagged_within_fifteen_second
     }
     assert_eq!(bench.told.len(), 1, "one alert, once");
     let finding = &bench.told[0];
-    let growth = growth(finding);
-    assert_eq!((finding.stage, growth.open), (Stage::Opened, 33));
+    let leak = leak(finding);
+    assert_eq!((finding.stage, leak.open), (Stage::Opened, 33));
     assert_eq!(
         (finding.id.to_string(), finding.netns),
         ("leak-1".to_owned(), Some(1))
     );
-    let rate = growth.evidence.per_hour().unwrap();
+    let rate = leak.evidence.per_hour.unwrap().mid;
     assert!(
         (10_800.0..=11_600.0).contains(&rate),
         "3 a second are 10,800 an hour, {rate} found"
@@ -218,15 +219,15 @@ fn closes_after_the_alert_are_part_of_the_evidence() {
         bench.open(1, f64::from(second));
     }
     assert_eq!(bench.tick(33.0), [Stage::Updated]);
-    let Growth {
+    let Leak {
         open,
         evidence,
         phases,
         ..
-    } = growth(&bench.told[1]);
-    assert_eq!((open, evidence.opened, evidence.closed), (28, 31, 3));
+    } = leak(&bench.told[1]);
+    assert_eq!((*open, evidence.opened, evidence.closed), (28, 31, 3));
     assert_eq!(phases.open, 28);
-    let rate = evidence.per_hour().unwrap();
+    let rate = evidence.per_hour.unwrap().mid;
     assert!((rate - 27.0 / 32.0 * 3600.0).abs() < 1.0, "{rate}");
 }
 

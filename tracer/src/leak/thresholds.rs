@@ -1,5 +1,7 @@
 //! Every number that a verdict depends on, with its unit.
 
+pub mod named;
+
 use std::time::Duration;
 
 use super::rings;
@@ -56,6 +58,8 @@ pub struct Thresholds {
     pub used: f64,
     /// Factor on the need where they are.
     pub used_factor: f64,
+    /// The same where the window is longer than a day, so that no day's course can look like it.
+    pub used_factor_days: f64,
     /// Factor on the need where they come in a beat.
     pub beat_factor: f64,
     /// Factor on the need of what is spread over many peers.
@@ -103,7 +107,8 @@ impl Thresholds {
             unused: 0.7,
             unused_factor: 0.6,
             used: 0.7,
-            used_factor: 2.0,
+            used_factor: 3.5,
+            used_factor_days: 1.5,
             beat_factor: 0.6,
             spread_factor: 2.0,
             tooth: 0.25,

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use super::{evidence::Silence, watch::Key};
+use super::{
+    evidence::Silence,
+    watch::{Key, Population},
+};
 use crate::model::{
-    connection::{Connection, ConnectionId},
+    connection::{Connection, ConnectionId, Phase},
     ledger::Ledger,
     time::Time,
 };
@@ -36,7 +39,7 @@ impl Usage {
             return None;
         }
         let mut usage = Self::default();
-        for (_, connection) in members(ledger, key) {
+        for (_, connection) in members(ledger, key, Population::All) {
             let age = now.since(connection.opened);
             if age < least_age {
                 continue;
@@ -75,11 +78,20 @@ impl Usage {
     }
 }
 
-/// The held connections of a watch.
-pub fn members<'a>(ledger: &'a Ledger, key: &'a Key) -> impl Iterator<Item = (ConnectionId, &'a Connection)> {
-    ledger
-        .connections()
-        .filter(|(_, connection)| connection.phase.is_held() && key.covers(&connection.group))
+/// The connections of a watch.
+pub fn members<'a>(
+    ledger: &'a Ledger,
+    key: &'a Key,
+    population: Population,
+) -> impl Iterator<Item = (ConnectionId, &'a Connection)> {
+    ledger.connections().filter(move |(_, connection)| {
+        let is_member = match (population, connection.phase) {
+            (Population::All, phase) => phase.is_held(),
+            (Population::Gone, Phase::Failed(_)) => true,
+            (Population::Gone, phase) => phase.is_held() && connection.life.peer_gone.is_some(),
+        };
+        is_member && key.covers(&connection.group)
+    })
 }
 
 /// How long a connection has carried nothing; `None` if nobody told yet.

@@ -66,7 +66,7 @@ impl Key {
 pub enum Population {
     /// All.
     All,
-    /// Those whose peer is gone.
+    /// Those whose peer is gone, or never answered.
     Gone,
 }
 
@@ -137,7 +137,9 @@ pub struct Watch {
     pub touched: Time,
     /// Whether it is in the list of those with news.
     pub has_news: bool,
-    /// Left of the descriptors, as last seen.
+    /// The descriptor limit and what is left of it, as last seen.
+    pub limit: Option<u64>,
+    /// As above.
     pub left: Option<u64>,
     /// The way it took up to its limit.
     pub surge: Option<Box<Surge>>,
@@ -178,6 +180,7 @@ impl Watch {
             since: at,
             touched: at,
             has_news: false,
+            limit: None,
             left: None,
             surge: None,
             inherited: None,
@@ -265,10 +268,13 @@ impl Watch {
     }
 
     /// A connection comes. The watch must have been [advanced](Self::advance).
-    pub fn enter(&mut self, life: Life) {
+    pub fn enter(&mut self, life: Life, at: Time) {
         self.all.birth(life.opened, self.phase);
         if let Some(since) = life.peer_gone {
             self.lose_peer(since);
+        }
+        if let (Some(limit), Some(surge)) = (self.limit, &mut self.surge) {
+            surge.rise(at, self.all.total, limit, (self.opened, self.closed));
         }
     }
 
@@ -288,6 +294,14 @@ impl Watch {
             if let Some(gone) = &mut self.gone {
                 gone.death(since, self.phase);
             }
+        }
+    }
+
+    /// The socket of an attempt that had failed is closed.
+    pub fn close_failed(&mut self, failed: Time) {
+        self.closed_gone = self.closed_gone.saturating_add(1);
+        if let Some(gone) = &mut self.gone {
+            gone.death(Start::Seen(failed), self.phase);
         }
     }
 

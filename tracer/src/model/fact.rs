@@ -65,6 +65,26 @@ pub enum Fact {
         /// When.
         at: Time,
     },
+    /// An attempt to connect failed; the process holds its socket still.
+    Failed {
+        /// Which.
+        id: ConnectionId,
+        /// In this group.
+        group: GroupKey,
+        /// When.
+        at: Time,
+    },
+    /// The process let go of the socket of an attempt that had failed.
+    FailureClosed {
+        /// Which.
+        id: ConnectionId,
+        /// In this group.
+        group: GroupKey,
+        /// When.
+        at: Time,
+        /// When it had failed.
+        failed: Time,
+    },
     /// A connection closed: the process let go.
     Closed {
         /// Which.

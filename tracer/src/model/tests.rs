@@ -170,7 +170,7 @@ fn recount<K: Copy + Debug + Eq + Hash>(
     let mut told: HashMap<K, (u64, u64)> = HashMap::new();
     for fact in facts {
         match *fact {
-            Fact::PeerGone { .. } => {}
+            Fact::PeerGone { .. } | Fact::Failed { .. } | Fact::FailureClosed { .. } => {}
             Fact::Found { .. } | Fact::Retracted { .. } | Fact::Moved { .. } => {
                 panic!("nothing is found without a snapshot")
             }

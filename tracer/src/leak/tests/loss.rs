@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use proptest::{collection::vec, prelude::*};
 
-use super::{Bench, at, growth};
+use super::{Bench, at, leak};
 use crate::{
     leak::{Detector as _, finding::Stage},
     model::{
@@ -136,7 +136,7 @@ fn one_lost_close_begins_the_row_anew_like_one_that_is_told() {
     assert_eq!(world.tick(23.5), [], "ten in nine seconds are too short a row");
     world.open(24.0, false);
     assert_eq!(world.tick(24.5), [Stage::Opened]);
-    assert_eq!(growth(&world.bench.told[0]).evidence.opened, 11);
+    assert_eq!(leak(&world.bench.told[0]).evidence.opened, 11);
 }
 
 #[test]
@@ -164,7 +164,7 @@ fn an_opening_that_was_told_late_is_part_of_its_row() {
         world.open(f64::from(second), false);
     }
     assert_eq!(world.tick(11.5), [Stage::Opened]);
-    assert_eq!(growth(&world.bench.told[0]).evidence.opened, 13);
+    assert_eq!(leak(&world.bench.told[0]).evidence.opened, 13);
 }
 
 /// Two events a step, an opening and a close, of which one in five is lost.

@@ -7,10 +7,11 @@ use proptest::{collection::vec, prelude::*};
 use super::at;
 use crate::{
     leak::{
-        Detector as _, Rules,
+        Detector as _, Parameters, Rules,
         finding::{Finding, Kind, Queue, Resolution, Stage, Stalled},
-        growth::{GrowthParameters, GrowthRule},
+        row::RowParameters,
         stall::{StallParameters, StallRule},
+        thresholds::Sensitivity,
     },
     model::{
         connection::{ConnectionId, Direction, Phase, ProcessId},
@@ -554,7 +555,7 @@ fn servers_are_judged_apart_and_told_in_a_fixed_order() {
         .iter()
         .map(|finding| match &finding.kind {
             Kind::Stalled(stalled) => (finding.id.to_string(), stalled.listener),
-            Kind::Growth(_) | Kind::Leak(_) | Kind::Exhaustion(_) => unreachable!("only the stall rule runs"),
+            Kind::Leak(_) | Kind::Exhaustion(_) => unreachable!("only the stall rule runs"),
         })
         .collect();
     assert_eq!(
@@ -601,9 +602,11 @@ fn a_shorter_wait_holds_at_the_limit_too() {
 #[test]
 fn both_rules_run_side_by_side() {
     let mut ledger = Ledger::new(Limits::default());
-    let growth = GrowthRule::new(GrowthParameters::default());
-    let stall = StallRule::new(StallParameters::default());
-    let mut rules = Rules::new(vec![Box::new(growth), Box::new(stall)]);
+    let parameters = Parameters {
+        row: Some(RowParameters::default()),
+        ..Parameters::new(Sensitivity::Normal)
+    };
+    let mut rules = Rules::new(&parameters, 100);
     assert!(!rules.is_suspicious(at(0.0), &ledger));
     let mut facts = Vec::new();
     let mut held = Vec::new();

@@ -175,7 +175,10 @@ impl Ledger {
         }
         connection.enter(after, at);
         match after {
-            Phase::Failed(error) => self.count_failure(group, at, error),
+            Phase::Failed(error) => {
+                self.count_failure(group, at, error);
+                facts.push(Fact::Failed { id, group, at });
+            }
             Phase::HalfClosedRemote | Phase::DeadHeld if connection.lose_peer(Start::Seen(at)) => {
                 facts.push(Fact::PeerGone { id, group, at });
             }
@@ -212,6 +215,7 @@ impl Ledger {
             group,
             opened,
             phase,
+            phase_since,
             life,
             ..
         } = *connection;
@@ -222,6 +226,12 @@ impl Ledger {
         match phase {
             Phase::Connecting => self.count_failure(group, at, 0),
             Phase::Unaccepted { .. } => self.each_tally(group, at, Tally::stop_waiting),
+            Phase::Failed(_) => facts.push(Fact::FailureClosed {
+                id,
+                group,
+                at,
+                failed: phase_since,
+            }),
             held if held.is_held() => self.count_close(id, (group, opened, life), at, facts),
             _ => {}
         }

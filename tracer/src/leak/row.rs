@@ -1,13 +1,17 @@
-//! The first rule: a group whose connections grow over a window without any closing.
+//! The strict rule, on demand: a group in which so many connections opened in a row and none closed.
 //!
-//! It finds leaks that close nothing, within seconds. It cannot tell a pool that is warming up from a leak, and it
-//! misses leaks beside connections that do close: `docs/limitations.md`.
+//! It cannot tell a pool that is warming up from a leak, and it misses leaks beside connections that do close. Where
+//! nothing may be left open, as in a test, it is exact, and fast.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     Detector,
-    finding::{Evidence, Finding, FindingId, Growth, Kind, Resolution, Rule, Stage},
+    describe::{self, Sight},
+    evidence::{Basis, Interval, News, Tier},
+    finding::{Finding, FindingId, Kind, Resolution, Rule, Stage},
+    thresholds::{Sensitivity, Thresholds},
+    watch::{Key, Population},
 };
 use crate::model::{
     connection::GroupKey,
@@ -18,7 +22,7 @@ use crate::model::{
 
 /// Parameters of the rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct GrowthParameters {
+pub struct RowParameters {
     /// Connections that must have opened in a row, none closing.
     pub min_opened: u64,
     /// Time that the row must span: shorter, and it is one burst.
@@ -27,7 +31,7 @@ pub struct GrowthParameters {
     pub window: Duration,
 }
 
-impl Default for GrowthParameters {
+impl Default for RowParameters {
     fn default() -> Self {
         Self {
             min_opened: 10,
@@ -52,27 +56,38 @@ struct Watch {
     alert: Option<Alert>,
 }
 
+/// What was counted since a row began.
+#[derive(Clone, Copy, Debug)]
+struct Counted {
+    opened: u64,
+    closed: u64,
+    since: Time,
+    last: Time,
+    /// Closes before that.
+    closed_before: u64,
+}
+
 /// A finding that is not resolved yet.
 #[derive(Clone, Copy)]
 struct Alert {
     number: u64,
-    evidence: Evidence,
+    evidence: Counted,
     peak: u32,
     /// Open when last told.
     told: u32,
 }
 
 /// The rule and its memory: one small record per group that opened something.
-pub struct GrowthRule {
-    parameters: GrowthParameters,
+pub struct RowRule {
+    parameters: RowParameters,
     /// In an order, so that the same events give the same findings.
     watched: BTreeMap<GroupKey, Watch>,
     next: u64,
 }
 
-impl GrowthRule {
+impl RowRule {
     /// With these parameters.
-    pub fn new(parameters: GrowthParameters) -> Self {
+    pub fn new(parameters: RowParameters) -> Self {
         Self {
             parameters,
             watched: BTreeMap::new(),
@@ -81,7 +96,7 @@ impl GrowthRule {
     }
 }
 
-impl Detector for GrowthRule {
+impl Detector for RowRule {
     fn observe(&mut self, fact: &Fact) {
         match *fact {
             Fact::Opened { group, at, .. } => {
@@ -105,7 +120,11 @@ impl Detector for GrowthRule {
                 }
             }
             // When it opened is not known: it is no growth that anybody saw.
-            Fact::Found { .. } | Fact::Retracted { .. } | Fact::PeerGone { .. } => {}
+            Fact::Found { .. }
+            | Fact::Retracted { .. }
+            | Fact::PeerGone { .. }
+            | Fact::Failed { .. }
+            | Fact::FailureClosed { .. } => {}
             // The one did not close it, but has it no more; the other has it since it opened.
             Fact::Moved {
                 id, from, to, life, ..
@@ -155,7 +174,7 @@ impl Detector for GrowthRule {
                 }),
             };
             if let (Some(stage), Some(alert)) = (stage, watch.alert) {
-                news.push(alert.told_as(stage, *group, open, ledger));
+                news.push(alert.told_as(stage, *group, open, ledger, now));
             }
             if matches!(stage, Some(Stage::Resolved(_))) {
                 watch.alert = None;
@@ -181,7 +200,7 @@ impl Watch {
     /// row begins anew, as it does with every close.
     fn accuse(
         &mut self,
-        parameters: GrowthParameters,
+        parameters: RowParameters,
         group: &GroupKey,
         ledger: &Ledger,
         now: Time,
@@ -196,15 +215,15 @@ impl Watch {
 }
 
 impl Row {
-    fn is_growth(&self, parameters: GrowthParameters, now: Time) -> bool {
+    fn is_growth(&self, parameters: RowParameters, now: Time) -> bool {
         self.opened >= parameters.min_opened
             && self.last.since(self.since) >= parameters.min_span
             && now.since(self.last) <= parameters.window
     }
 
-    fn evidence(&self, closed_before: u64) -> Evidence {
+    fn evidence(&self, closed_before: u64) -> Counted {
         let Self { opened, since, last } = *self;
-        Evidence {
+        Counted {
             opened,
             closed: 0,
             since,
@@ -214,9 +233,28 @@ impl Row {
     }
 }
 
+impl Counted {
+    /// Growth in connections per hour: `(n - 1 - closed) / span`, for `n` openings bound `n - 1` intervals. `None` if
+    /// they all opened at once, or nothing grows any more. A row knows no more than that: the interval has no width.
+    fn per_hour(&self) -> Option<Interval> {
+        let hours = self.last.since(self.since).as_secs_f64() / 3600.0;
+        let grown = self.opened.saturating_sub(1).saturating_sub(self.closed);
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a count of connections is far below 2^52"
+        )]
+        let rate = (hours > 0.0 && grown > 0).then(|| grown as f64 / hours)?;
+        Some(Interval {
+            low: rate,
+            mid: rate,
+            high: rate,
+        })
+    }
+}
+
 impl Alert {
     /// The finding as it is told now.
-    fn told_as(&self, stage: Stage, group: GroupKey, open: u32, ledger: &Ledger) -> Finding {
+    fn told_as(&self, stage: Stage, group: GroupKey, open: u32, ledger: &Ledger, now: Time) -> Finding {
         let Self {
             number,
             evidence,
@@ -228,6 +266,28 @@ impl Alert {
             .connections()
             .filter(|(_, connection)| connection.group == group)
             .min_by_key(|(id, _)| *id);
+        let sight = Sight {
+            key: Key::Group(group),
+            population: Population::All,
+            basis: Basis::Row,
+            picture: None,
+            began: evidence.since,
+            since: evidence.since,
+            counts: (evidence.opened, evidence.closed),
+            per_hour: evidence.per_hour(),
+            cadence: None,
+            closed_ever: evidence.closed_before + evidence.closed,
+            known_since: evidence.since,
+            open: (open, peak),
+            seen_twice: false,
+            tier: Tier::Suspected,
+            lives: 1,
+        };
+        let mut leak = describe::leak(&sight, ledger, &Thresholds::new(Sensitivity::Normal), now);
+        if stage == Stage::Updated {
+            // The only news there is.
+            leak.news = vec![News::Doubled];
+        }
         Finding {
             id: FindingId {
                 rule: Rule::Growth,
@@ -237,13 +297,7 @@ impl Alert {
             process: group.process,
             comm: ledger.name(group.process),
             netns: first.map(|(_, connection)| connection.netns),
-            kind: Kind::Growth(Growth {
-                group: group.peer_key(),
-                open,
-                peak,
-                phases: ledger.phases(&group),
-                evidence,
-            }),
+            kind: Kind::Leak(Box::new(leak)),
         }
     }
 

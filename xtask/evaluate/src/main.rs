@@ -1,0 +1,142 @@
+//! The command line of the evaluation: `cargo xtask evaluate`.
+
+use std::{
+    fs,
+    io::{self, Write as _},
+    num::NonZeroUsize,
+    path::PathBuf,
+    process::ExitCode,
+    thread,
+    time::Instant,
+};
+
+use anyhow::{Context as _, ensure};
+use clap::{Parser, ValueEnum};
+use evaluate::{
+    drive::Options,
+    evaluation::Plan,
+    families::{self, Set},
+    report::{self, Style},
+    selection,
+};
+use tracer::cli::args::Detection;
+
+/// Measure how well the tracer, and simpler rules, tell leaks from healthy workloads.
+#[derive(Parser)]
+#[command(name = "cargo xtask evaluate", bin_name = "cargo xtask evaluate")]
+struct Cli {
+    /// Worlds of each family
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    seeds: u64,
+    /// The first seed
+    #[arg(long, default_value_t = 0, value_name = "SEED")]
+    first_seed: u64,
+    /// Only families whose name fits; `*` stands for anything, a comma for "or"
+    #[arg(long, default_value = "*", value_name = "PATTERNS")]
+    families: String,
+    /// Only families of this set; may be repeated
+    #[arg(long, value_enum)]
+    set: Vec<SetChoice>,
+    /// Only the tracer, not the rules that it is compared with
+    #[arg(long)]
+    no_baselines: bool,
+    /// Seconds between two looks of the detector
+    #[arg(long, default_value_t = Options::default().tick, value_name = "SECONDS")]
+    tick: f64,
+    /// Also print each world in which the tracer was wrong
+    #[arg(long)]
+    failures: bool,
+    /// Also write the report into this file, as Markdown
+    #[arg(long, value_name = "PATH")]
+    markdown: Option<PathBuf>,
+    /// Threads [default: one per core]
+    #[arg(long)]
+    threads: Option<NonZeroUsize>,
+    /// Print the families and end
+    #[arg(long)]
+    list: bool,
+    /// The tracer's own settings
+    #[command(flatten)]
+    detection: Detection,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum SetChoice {
+    Tuning,
+    HeldOut,
+    Hostile,
+}
+
+impl From<SetChoice> for Set {
+    fn from(choice: SetChoice) -> Self {
+        match choice {
+            SetChoice::Tuning => Self::Tuning,
+            SetChoice::HeldOut => Self::HeldOut,
+            SetChoice::Hostile => Self::Hostile,
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<()> {
+    let mut families = selection::select(families::all(), &cli.families);
+    let sets: Vec<Set> = cli.set.iter().copied().map(Set::from).collect();
+    families.retain(|family| sets.is_empty() || sets.contains(&family.set));
+    ensure!(
+        !families.is_empty(),
+        "no family fits `{}`: --list shows them all",
+        cli.families
+    );
+    if cli.list {
+        return Ok(print(&report::list(&families))?);
+    }
+    ensure!(
+        (0.1..=600.0).contains(&cli.tick),
+        "--tick must be from 0.1 to 600 seconds"
+    );
+    let plan = Plan {
+        families,
+        first_seed: cli.first_seed,
+        seeds: cli.seeds,
+        options: Options {
+            parameters: cli.detection.into_settings().map_err(anyhow::Error::msg)?,
+            tick: cli.tick,
+            baselines: !cli.no_baselines,
+            ..Options::default()
+        },
+        threads: match cli.threads {
+            Some(threads) => threads,
+            None => thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+        },
+    };
+    let began = Instant::now();
+    let results = plan.run();
+    let mut text = report::render(&results, Style::Terminal);
+    if cli.failures {
+        text += &report::failures(&results);
+    }
+    print(&text)?;
+    eprintln!("{} worlds in {:.0?}", results.len(), began.elapsed());
+    if let Some(path) = &cli.markdown {
+        fs::write(path, report::render(&results, Style::Markdown))
+            .with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(())
+}
+
+/// To stdout; a reader that has gone away is no error.
+fn print(text: &str) -> io::Result<()> {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        outcome => outcome,
+    }
+}
