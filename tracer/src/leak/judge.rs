@@ -45,10 +45,18 @@ pub fn is_enough(
     }
     let period = rings::period(candidate.scale);
     let since = candidate.at.begin(watch.phase).earlier(period * describe::WINDOW);
-    let usage = Usage::of(ledger, &watch.key, now, (since, period * 2));
+    let usage = Usage::of(
+        ledger,
+        &watch.key,
+        now,
+        (since, period * 2),
+        thresholds.silent_for,
+    );
     let factor = usage.map_or(1.0, |usage| {
-        if usage.unused_share() >= thresholds.unused {
+        if usage.forgotten_share() >= thresholds.unused {
             thresholds.unused_factor
+        } else if usage.unused_share() >= thresholds.unused {
+            thresholds.quiet_factor
         } else if usage.used_share() >= thresholds.used {
             if period * describe::WINDOW >= DAY {
                 thresholds.used_factor_days
