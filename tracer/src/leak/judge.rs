@@ -83,6 +83,16 @@ pub fn is_enough(
         )
 }
 
+/// How many groups a roll-up has connections in.
+pub fn parts(watch: &Watch, population: Population, ledger: &Ledger) -> u32 {
+    let mut groups: Vec<GroupKey> = usage::members(ledger, &watch.key, population)
+        .map(|(_, connection)| connection.group)
+        .collect();
+    groups.sort_unstable();
+    groups.dedup();
+    u32::try_from(groups.len()).unwrap_or(u32::MAX)
+}
+
 /// Whether a roll-up sees more than its groups do: several of them, and more than a mesh has.
 fn is_rollup_of_many(
     watch: &Watch,
@@ -95,12 +105,7 @@ fn is_rollup_of_many(
     if matches!(watch.key, Key::Group(_)) {
         return true;
     }
-    let mut groups: Vec<GroupKey> = usage::members(ledger, &watch.key, population)
-        .map(|(_, connection)| connection.group)
-        .collect();
-    groups.sort_unstable();
-    groups.dedup();
-    let parts = u32::try_from(groups.len()).unwrap_or(u32::MAX);
+    let parts = parts(watch, population, ledger);
     let is_unused = usage.is_some_and(|usage| usage.unused_share() >= thresholds.unused);
     let is_thick = survivors >= f64::from(parts.saturating_mul(MORE_THAN_A_MESH));
     #[expect(clippy::cast_precision_loss, reason = "a number of descriptors")]

@@ -9,7 +9,7 @@ use crate::{
         describe,
         evidence::{Basis, News},
         finding::{Finding, FindingId, Kind, Resolution, Rule, Stage},
-        judge::{is_enough, is_explained, is_intact, watch},
+        judge::{is_enough, is_explained, is_intact, parts, watch},
         lineage::Program,
         rings,
         thresholds::Thresholds,
@@ -83,14 +83,17 @@ impl SurvivorRule {
 
     /// Tells what waited for one more look, if that agrees.
     pub(super) fn open(&mut self, now: Time, ledger: &Ledger, news: &mut Vec<Finding>) {
-        for (slot, ground) in std::mem::take(&mut self.awaiting) {
+        let mut awaiting: Vec<_> = std::mem::take(&mut self.awaiting).into_iter().collect();
+        awaiting.sort_by_key(|(slot, _)| (rank(&self.watches, *slot), *slot));
+        for (slot, ground) in awaiting {
             if self.alerts.contains_key(&slot) || is_explained(&self.alerts, &self.watches, slot) {
                 continue;
             }
             let Some(watch) = self.watches.get_mut(slot as usize).and_then(Option::as_mut) else {
                 continue;
             };
-            if !is_intact(watch, &ground, ledger) {
+            let is_whole = matches!(watch.key, Key::Group(_)) || parts(watch, ground.population, ledger) >= 2;
+            if !is_whole || !is_intact(watch, &ground, ledger) {
                 continue;
             }
             let past = self.lineage.past(&Program::of(&watch.key, ledger), now);
