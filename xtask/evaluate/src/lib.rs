@@ -6,8 +6,10 @@
 
 pub mod accusation;
 pub mod baseline;
+pub mod disturbance;
 pub mod drive;
 pub mod evaluation;
+mod exhaustion;
 pub mod families;
 pub mod interval;
 mod number;

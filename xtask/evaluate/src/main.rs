@@ -31,6 +31,9 @@ struct Cli {
     /// The first seed
     #[arg(long, default_value_t = 0, value_name = "SEED")]
     first_seed: u64,
+    /// Worlds of each family that are run once more for each disturbance [default: a tenth of --seeds]
+    #[arg(long, value_name = "SEEDS")]
+    disturbed: Option<u64>,
     /// Only families whose name fits; `*` stands for anything, a comma for "or"
     #[arg(long, default_value = "*", value_name = "PATTERNS")]
     families: String,
@@ -107,6 +110,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         families,
         first_seed: cli.first_seed,
         seeds: cli.seeds,
+        disturbed: cli.disturbed.unwrap_or(cli.seeds / 10),
         options: Options {
             parameters: cli.detection.into_settings().map_err(anyhow::Error::msg)?,
             tick: cli.tick,

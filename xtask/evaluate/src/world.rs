@@ -37,13 +37,22 @@ pub struct World {
     pub half_used: f64,
     /// When all are.
     pub exhausted: f64,
-    /// A leak must be found within this time of its onset, even if the descriptors are used up before.
-    pub target: Option<f64>,
+    /// How soon a leak must be found, even if the descriptors are used up before.
+    pub target: Option<Target>,
     /// How long the machine was up when the tracer came. It is another time in every world: no detector's periods may
     /// begin with the tracer.
     pub up: f64,
     /// The machine slept in these spans: nothing happened, the tracer did not run.
     pub sleeps: Vec<(f64, f64)>,
+}
+
+/// How soon after its onset a leak must be found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Target {
+    /// Within this time,
+    pub within: f64,
+    /// and this is what would be better.
+    pub wished: f64,
 }
 
 /// A process.
