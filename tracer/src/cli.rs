@@ -11,7 +11,7 @@ use clap::Parser as _;
 
 use args::{Args, Command};
 
-use crate::{doctor, leak::thresholds, list, output::record, runtime};
+use crate::{doctor, leak::thresholds, list, output::record, replay, runtime};
 
 /// Logs go to stderr; `RUST_LOG` says how much, warnings if it is not set.
 pub fn init_logging() {
@@ -26,6 +26,7 @@ pub fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     match args.command {
         Some(Command::List(options)) => list::run(options.validated().unwrap_or_else(|error| error.exit())),
+        Some(Command::Replay(options)) => replay::run(options),
         Some(Command::Doctor(doctor)) => doctor::run(&doctor),
         Some(Command::Thresholds) => print::print(&thresholds::named::table()),
         Some(Command::Schema) => print::print(&(serde_json::to_string_pretty(&record::schema())? + "\n")),

@@ -6,6 +6,7 @@
 //! [`fallback`] read `/proc` (through [`procfs`]) and `sock_diag`, [`runtime`] ties it all together, [`list`] looks once.
 //! `docs/architecture.md` shows the picture.
 
+pub mod analysis;
 pub mod bpf;
 pub mod btf;
 pub mod cli;
@@ -20,6 +21,8 @@ pub mod list;
 pub mod model;
 pub mod output;
 pub mod procfs;
+pub mod recording;
+pub mod replay;
 pub mod require;
 pub mod runtime;
 mod stdout;

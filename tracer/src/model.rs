@@ -16,6 +16,7 @@ mod reconcile;
 pub mod snapshot;
 pub mod tally;
 pub mod time;
+pub mod trend;
 pub mod view;
 
 #[cfg(test)]

@@ -2,8 +2,9 @@
 
 pub mod advice;
 pub mod circumstances;
-mod errno;
+pub mod errno;
 pub mod json;
+mod leak;
 pub mod list;
 pub mod number;
 pub mod record;

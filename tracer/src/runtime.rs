@@ -4,7 +4,6 @@ mod accounts;
 mod look;
 mod pipeline;
 mod simulation;
-mod telling;
 
 use std::{
     io::{IsTerminal as _, stdout},

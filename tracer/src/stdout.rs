@@ -85,6 +85,11 @@ impl Stdout {
         Ok(())
     }
 
+    /// Whether a signal told the tracer to end.
+    pub fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
     /// Waits for a reader that is slow, or stands still; false if told to stop meanwhile, for a write that blocks
     /// would be deaf to signals.
     fn wait_until_writable(&self) -> bool {

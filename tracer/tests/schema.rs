@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod support {
+    pub mod alerts;
     pub mod leak;
     pub mod listed;
     pub mod run;
@@ -17,16 +18,16 @@ use std::{
 use jsonschema::Validator;
 use serde_json::{Value, json};
 use support::{
+    alerts,
     leak::leak_before,
     listed,
     run::{can_trace, run, tracer},
     snapshot::snapshot,
 };
 use tracer::output::record::{
-    AgeQuantiles, Alert, AlertStatus, Body, Books, Cause, Confidence, Corrected, Counts, Descriptors,
-    Direction, Failures, HeldGroup, LifetimeQuantiles, Loss, Opener, PeerRow, Phases, Ports, Process,
-    ProcessRow, ProgramMisses, Record, Resolution, Sender, Stall, Started, Summary, Table, Tier, Totals,
-    VERSION,
+    AgeQuantiles, AlertStatus, Body, Books, Cause, Confidence, Corrected, Counts, Descriptors, Direction,
+    Failures, HeldGroup, LifetimeQuantiles, Loss, PeerRow, Ports, Process, ProcessRow, ProgramMisses, Record,
+    Resolution, Sender, Stall, Started, State, Summary, Table, Totals, VERSION,
 };
 
 fn schema() -> Value {
@@ -50,6 +51,7 @@ fn strict() -> Validator {
     let lines = [
         "Started",
         "Alert",
+        "Limit",
         "Stall",
         "Table",
         "Loss",
@@ -164,13 +166,21 @@ fn optional(kind: &str) -> &'static [&'static str] {
     match kind {
         "started" => &["verified"],
         "alert" => &[
-            "growth_per_hour",
-            "resolution",
+            "news",
             "openers",
             "descriptors",
             "ports",
             "netns",
+            "times",
+            "survivors",
+            "growth_per_hour",
+            "cadence",
+            "silence",
+            "open_age",
+            "forecast",
+            "resolution",
         ],
+        "limit" => &["resolution"],
         "stall" => &["descriptors", "resolution"],
         "connection" => &[
             "netns",
@@ -213,7 +223,10 @@ fn assert_broken_copies_are_refused(validator: &Validator, line: &Value) {
         }
     }
     if line["type"] == "alert" {
-        refused("port", &|line| line["service_port"] = json!(70_000));
+        if line["scope"] == "group" {
+            refused("port", &|line| line["service_port"] = json!(70_000));
+        }
+        refused("tier", &|line| line["tier"] = json!("certain"));
         refused("count", &|line| line["open"] = json!(-1));
         refused("status", &|line| line["status"] = json!("maybe"));
         refused("process", &|line| {
@@ -249,6 +262,7 @@ fn extreme_counts(full: bool) -> Counts {
             median: seconds,
             p90: seconds,
         }),
+        state: if full { State::Draining } else { State::WarmingUp },
         lifetime: full.then_some(LifetimeQuantiles {
             median: 0.0,
             p90: seconds,
@@ -264,20 +278,6 @@ fn failures() -> Vec<Failures> {
         count: u64::MAX,
     };
     vec![of(u16::MAX, None), of(111, Some("ECONNREFUSED"))]
-}
-
-fn openers() -> Vec<Opener> {
-    let process = Process {
-        args: vec![String::new(), "\u{1b}".to_owned()],
-        unit: Some(String::new()),
-        container: Some("\u{202e}".to_owned()),
-        inner_pid: Some(u32::MAX),
-        ..extreme_process("", Some(1))
-    };
-    vec![Opener {
-        process,
-        connections: u32::MAX,
-    }]
 }
 
 fn descriptors(full: bool) -> Descriptors {
@@ -316,6 +316,7 @@ const BOOKS: Books = Books {
     decoded: u64::MAX,
     rejected: u64::MAX,
     simulated: u64::MAX,
+    elsewhere: u64::MAX,
     untracked: u64::MAX,
     unlisted: u64::MAX,
     overflowed: u64::MAX,
@@ -324,47 +325,6 @@ const BOOKS: Books = Books {
     orphans: u64::MAX,
     duplicates: u64::MAX,
 };
-
-fn alert(status: AlertStatus, full: bool) -> Alert {
-    Alert {
-        id: String::new(),
-        status,
-        tier: Tier::Suspected,
-        process: extreme_process("\u{202e}\n\"\\\u{1b}\u{0}\u{fffd}", full.then_some(u32::MAX)),
-        netns: full.then_some(u32::MAX),
-        openers: if full { openers() } else { Vec::new() },
-        descriptors: full.then(|| descriptors(full)),
-        ports: full.then_some(Ports {
-            used: 0,
-            available: u32::MAX,
-            lasts_seconds: Some(f64::MAX),
-        }),
-        direction: if full {
-            Direction::Inbound
-        } else {
-            Direction::Outbound
-        },
-        peer: "other".to_owned(),
-        service_port: u16::MAX,
-        open: u32::MAX,
-        peak: u32::MAX,
-        phases: Phases {
-            open: u32::MAX,
-            half_closed_remote: 0,
-            half_closed_local: 1,
-            dead_held: u32::MAX,
-        },
-        opened: u64::MAX,
-        closed: u64::MAX,
-        closed_before: u64::MAX,
-        span_seconds: f64::MIN_POSITIVE,
-        growth_per_hour: full.then_some(f64::MAX),
-        since: "9999-12-31T23:59:59.000Z".to_owned(),
-        resolution: full.then_some(Resolution::Drained),
-        confidence: confidence(full),
-        advice: "\u{7f}".to_owned(),
-    }
-}
 
 fn confidence(full: bool) -> Confidence {
     Confidence {
@@ -487,9 +447,6 @@ fn extreme_values_are_valid() {
     for body in [
         started(Some(true)),
         started(None),
-        Body::Alert(alert(AlertStatus::Opened, false)),
-        Body::Alert(alert(AlertStatus::Updated, true)),
-        Body::Alert(alert(AlertStatus::Resolved, true)),
         Body::Stall(stall(AlertStatus::Opened, false)),
         Body::Stall(stall(AlertStatus::Resolved, true)),
         Body::Table(table),
@@ -502,6 +459,7 @@ fn extreme_values_are_valid() {
     ]
     .into_iter()
     .chain(listed::extremes())
+    .chain(alerts::extremes(&|| confidence(true)))
     {
         let line = serde_json::to_value(Record {
             v: VERSION,

@@ -3,15 +3,17 @@
 mod detection;
 mod filters;
 mod list;
+mod replay;
 
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Parser, Subcommand, ValueEnum};
 
 pub use self::{
-    detection::Detection,
+    detection::{Detection, SensitivityChoice},
     filters::{DirectionChoice, Filters},
     list::{By, List},
+    replay::{Replay, Until},
 };
 use super::values::{byte_size, count, share, span};
 use crate::bpf::environment::VMLINUX_BTF;
@@ -43,6 +45,11 @@ pub enum Command {
     ///
     /// One look at the descriptor tables of all processes, in all network namespaces; nothing is traced.
     List(List),
+    /// Replay what was recorded: the same findings, without privileges
+    ///
+    /// Reads recordings (docs/recording.md), and tells what a tracer that saw these events would have told, on the
+    /// recording's clock, as fast as it can.
+    Replay(Replay),
     /// Say what this kernel and these privileges allow
     Doctor(Doctor),
     /// Print the thresholds of detection, their units, and their values at each sensitivity

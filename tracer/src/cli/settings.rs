@@ -4,28 +4,42 @@ use std::{path::PathBuf, time::Duration};
 
 use anyhow::Context as _;
 
-use super::args::{BackendChoice, DirectionChoice, Filters, Output, SnapshotChoice, Watch};
+use super::args::{
+    BackendChoice, Detection, DirectionChoice, Filters, Output, SensitivityChoice, SnapshotChoice, Watch,
+};
 use crate::{
     bpf::{filter::Filter, object::Sizes, plan::Backend, session::SessionSettings},
-    leak::Parameters,
+    leak::{
+        Parameters,
+        row::RowParameters,
+        stall::StallParameters,
+        thresholds::{Sensitivity, Thresholds},
+    },
     model::{connection::Direction, ledger::Limits},
 };
+
+/// What the analysis needs to know, live or of a recording.
+#[derive(Clone, Debug)]
+pub struct AnalysisSettings {
+    /// How much to remember.
+    pub limits: Limits,
+    /// When to alert.
+    pub rules: Parameters,
+    /// How to print.
+    pub output: Output,
+    /// Rows of each part of the table.
+    pub rows: usize,
+}
 
 /// Everything the runtime needs to know.
 #[derive(Debug)]
 pub struct Settings {
     /// How to trace.
     pub session: SessionSettings,
-    /// How much to remember.
-    pub limits: Limits,
-    /// What counts as a finding.
-    pub detection: Parameters,
-    /// How to print.
-    pub output: Output,
+    /// How to judge and to tell.
+    pub analysis: AnalysisSettings,
     /// How often to print the table; `None` for the default of the place where it is printed.
     pub interval: Option<Duration>,
-    /// Rows of each part of the table.
-    pub rows: usize,
     /// When to stop.
     pub duration: Option<Duration>,
     /// How often to compare with the kernel's descriptor tables.
@@ -52,11 +66,16 @@ impl Watch {
             BackendChoice::Tracepoint => vec![Backend::Tracepoint],
         };
         let filter = self.filters.into_filter();
-        let mut detection = self.detection.into_settings().map_err(anyhow::Error::msg)?;
-        // What clients of a server here would see is not asked for where only outbound connections are.
-        if filter.direction == Some(Direction::Outbound) {
-            detection.stall = None;
-        }
+        let analysis = AnalysisSettings {
+            limits: Limits {
+                connections: size(self.max_connections)?,
+                groups: size(self.max_groups)?,
+                ..Limits::default()
+            },
+            rules: self.detection.into_rules(&filter)?,
+            output: self.output,
+            rows: size(self.rows)?,
+        };
         let connections = u32::try_from(self.max_connections).context("--max-connections is too large")?;
         Ok(Settings {
             session: SessionSettings {
@@ -68,20 +87,45 @@ impl Watch {
                 },
                 log_level: if logs_asked_for { log_level() } else { 0 },
             },
-            limits: Limits {
-                connections: size(self.max_connections)?,
-                groups: size(self.max_groups)?,
-                ..Limits::default()
-            },
-            detection,
-            output: self.output,
+            analysis,
             interval: self.interval,
-            rows: size(self.rows)?,
             duration: self.duration,
             reconcile: self.reconcile,
             snapshots: self.snapshots,
             simulate_loss: self.simulate_loss,
             btf: self.btf,
+        })
+    }
+}
+
+impl Detection {
+    /// The rules for what a filter lets in.
+    ///
+    /// # Errors
+    /// When a threshold makes no sense, or a number does not fit this machine.
+    pub fn into_rules(self, filter: &Filter) -> anyhow::Result<Parameters> {
+        let mut thresholds = Thresholds::new(match self.sensitivity {
+            SensitivityChoice::Low => Sensitivity::Low,
+            SensitivityChoice::Normal => Sensitivity::Normal,
+            SensitivityChoice::High => Sensitivity::High,
+        });
+        for setting in &self.threshold {
+            thresholds.set(setting).map_err(anyhow::Error::msg)?;
+        }
+        let stall = StallParameters {
+            min_waiting: u32::try_from(self.stall_waiting).context("--stall-waiting is too large")?,
+            min_wait: self.stall_wait,
+            ..StallParameters::default()
+        };
+        Ok(Parameters {
+            thresholds,
+            row: self.min_opened.map(|min_opened| RowParameters {
+                min_opened,
+                min_span: self.min_span,
+                window: self.window,
+            }),
+            // What clients of a server here would see is not asked for where only outbound connections are.
+            stall: (filter.direction != Some(Direction::Outbound)).then_some(stall),
         })
     }
 }

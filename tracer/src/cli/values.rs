@@ -88,6 +88,17 @@ pub fn span(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// A factor like `10` or `0.5`.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn factor(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(factor) if (0.001..=1e6).contains(&factor) => Ok(factor),
+        _ => Err("a factor is a number from 0.001 to 1000000".to_owned()),
+    }
+}
+
 /// Longer than anybody waits, short enough that adding it to the clock cannot overflow.
 const MAX_SPAN: Duration = Duration::from_hours(10 * 366 * 24);
 

@@ -44,6 +44,8 @@ pub struct Alert {
     pub picture: Option<Picture>,
     /// The scale.
     pub scale: Option<usize>,
+    /// Begin of the window in which it was found.
+    pub began: Time,
     /// Begin of the window.
     pub since: Time,
     /// Openings and closes in the window, where no picture counts them.
@@ -98,6 +100,7 @@ impl Alert {
             scales: scale.map_or(0, |scale| 1 << scale),
             picture: ground.picture.map(|(_, picture)| picture),
             scale,
+            began: ground.since,
             since: ground.since,
             counts: ground.counts,
             per_second: ground.per_second,
@@ -155,6 +158,7 @@ impl Alert {
             population: self.population,
             basis: self.basis,
             picture: self.picture.map(|picture| (self.period(), picture)),
+            began: self.began,
             since: self.since,
             counts,
             per_hour: self.per_hour(),

@@ -82,6 +82,8 @@ impl Backstop {
             let exhaustion = Exhaustion {
                 used: standing.used,
                 sockets: standing.sockets,
+                peak: standing.used,
+                since: now,
                 limit,
                 lasts: standing.lasts,
                 groups: Vec::new(),
@@ -89,7 +91,11 @@ impl Backstop {
             if let Some(told) = self.told.get_mut(&process) {
                 let is_news = standing.is_exhausted() && !told.exhausted;
                 told.exhausted |= standing.is_exhausted();
-                told.last = exhaustion;
+                told.last = Exhaustion {
+                    peak: told.last.peak.max(standing.used),
+                    since: told.last.since,
+                    ..exhaustion
+                };
                 if is_news {
                     told.last.groups = fullest(process, ledger);
                     news.push(finding(process, told, Stage::Updated, ledger));

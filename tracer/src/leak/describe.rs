@@ -50,6 +50,8 @@ pub struct Sight {
     pub basis: Basis,
     /// The picture it rests on, and the length of a period.
     pub picture: Option<(Duration, Picture)>,
+    /// When it began, at the latest.
+    pub began: Time,
     /// Begin of the window.
     pub since: Time,
     /// Opened and closed in the window.
@@ -133,6 +135,8 @@ pub fn leak(sight: &Sight, ledger: &Ledger, thresholds: &Thresholds, now: Time) 
             explanations,
         },
         lives: sight.lives,
+        began: sight.began,
+        news: Vec::new(),
     }
 }
 

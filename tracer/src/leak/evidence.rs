@@ -36,6 +36,10 @@ pub struct Leak {
     pub samples: Vec<Sample>,
     /// How many processes, one after the other, have leaked like this: 1 unless it was restarted.
     pub lives: u32,
+    /// When it began, at the latest: begin of the window in which it was found first.
+    pub began: Time,
+    /// What makes it worth telling again; empty unless it is an update.
+    pub news: Vec<News>,
 }
 
 impl Leak {
@@ -74,6 +78,16 @@ pub enum Scope {
     },
 }
 
+impl Scope {
+    /// Who starts the connections.
+    pub const fn direction(&self) -> Direction {
+        match self {
+            Self::Group(group) => group.direction,
+            Self::Process { direction, .. } | Self::Peer { direction, .. } => *direction,
+        }
+    }
+}
+
 /// How sure a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Tier {
@@ -90,6 +104,19 @@ pub enum Severity {
     Warning,
     /// A limit is reached within the hour, or nearly is.
     Critical,
+}
+
+/// What is new about a finding that was told before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum News {
+    /// It was suspected, and is confirmed by now.
+    Confirmed,
+    /// It has become critical.
+    Critical,
+    /// Twice as many are open as when it was last told.
+    Doubled,
+    /// The program was restarted, and does it again.
+    Restarted,
 }
 
 /// Who fails to do what, from the phases and from who is silent.
@@ -305,6 +332,10 @@ pub struct Exhaustion {
     pub used: u32,
     /// Of these, TCP sockets.
     pub sockets: u32,
+    /// The most in use since the finding opened.
+    pub peak: u32,
+    /// Since when it is so full.
+    pub since: Time,
     /// The soft limit.
     pub limit: u64,
     /// When it is reached; `None` if it does not grow, zero if it is reached.

@@ -8,7 +8,7 @@ use std::{
 
 use super::evidence::{Exhaustion, Leak};
 use crate::model::{
-    connection::{PeerKey, Phases, ProcessId},
+    connection::{PeerKey, ProcessId},
     name::Comm,
     snapshot::{Descriptors, ListenerId},
     time::Time,
@@ -97,63 +97,12 @@ pub struct Finding {
 /// What can be wrong.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Kind {
-    /// A group of connections only grows.
-    Growth(Growth),
     /// Connections pile up.
     Leak(Box<Leak>),
     /// A server does not accept.
     Stalled(Stalled),
     /// A process nears its descriptor limit.
     Exhaustion(Exhaustion),
-}
-
-/// A group that leaks, or did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Growth {
-    /// The group, apart from its process.
-    pub group: PeerKey,
-    /// Open in the group now.
-    pub open: u32,
-    /// The most that were open since the finding opened.
-    pub peak: u32,
-    /// The phases of what is open.
-    pub phases: Phases,
-    /// The facts that the verdict rests on.
-    pub evidence: Evidence,
-}
-
-/// What the growth rule saw.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Evidence {
-    /// Connections opened since the growth began: at first in a row without one closing.
-    pub opened: u64,
-    /// Closes since then.
-    pub closed: u64,
-    /// When the first of them opened.
-    pub since: Time,
-    /// When the last of them opened.
-    pub last: Time,
-    /// Closes in the group before the growth began, since the tracer knows it.
-    pub closed_before: u64,
-}
-
-impl Evidence {
-    /// How long the row lasted.
-    pub fn span(&self) -> Duration {
-        self.last.since(self.since)
-    }
-
-    /// Growth in connections per hour: `(n - 1 - closed) / span`, for `n` openings bound `n - 1` intervals. `None` if
-    /// they all opened at once, or nothing grows any more.
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "a count of connections is far below 2^52"
-    )]
-    pub fn per_hour(&self) -> Option<f64> {
-        let hours = self.span().as_secs_f64() / 3600.0;
-        let grown = self.opened.saturating_sub(1).saturating_sub(self.closed);
-        (hours > 0.0 && grown > 0).then(|| grown as f64 / hours)
-    }
 }
 
 /// A server that does not accept, or did not. The finding's process stands for all that hold the listening socket.

@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, time::Duration};
 use super::{
     Detector,
     describe::{self, Sight},
-    evidence::{Basis, Interval, Tier},
+    evidence::{Basis, Interval, News, Tier},
     finding::{Finding, FindingId, Kind, Resolution, Rule, Stage},
     thresholds::{Sensitivity, Thresholds},
     watch::{Key, Population},
@@ -271,6 +271,7 @@ impl Alert {
             population: Population::All,
             basis: Basis::Row,
             picture: None,
+            began: evidence.since,
             since: evidence.since,
             counts: (evidence.opened, evidence.closed),
             per_hour: evidence.per_hour(),
@@ -282,6 +283,11 @@ impl Alert {
             tier: Tier::Suspected,
             lives: 1,
         };
+        let mut leak = describe::leak(&sight, ledger, &Thresholds::new(Sensitivity::Normal), now);
+        if stage == Stage::Updated {
+            // The only news there is.
+            leak.news = vec![News::Doubled];
+        }
         Finding {
             id: FindingId {
                 rule: Rule::Growth,
@@ -291,12 +297,7 @@ impl Alert {
             process: group.process,
             comm: ledger.name(group.process),
             netns: first.map(|(_, connection)| connection.netns),
-            kind: Kind::Leak(Box::new(describe::leak(
-                &sight,
-                ledger,
-                &Thresholds::new(Sensitivity::Normal),
-                now,
-            ))),
+            kind: Kind::Leak(Box::new(leak)),
         }
     }
 

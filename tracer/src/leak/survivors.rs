@@ -13,7 +13,7 @@ use super::{
     alert::{Alert, Ground},
     backstop::Backstop,
     describe,
-    evidence::{Basis, Severity},
+    evidence::{Basis, News},
     finding::{Finding, FindingId, Kind, Resolution, Rule, Stage},
     judge::{accumulated, is_enough, is_explained, is_intact, is_within, watch},
     lineage::{Lineage, Program},
@@ -378,14 +378,21 @@ impl SurvivorRule {
             }
             alert.looked_at = now;
             let (tier, severity, told_before) = (alert.tier, alert.severity, alert.told);
-            let finding = told(watch, alert, Stage::Updated, ledger, &self.thresholds, now);
-            let is_news = open >= told_before.saturating_mul(2)
-                || alert.tier > tier
-                || (alert.severity == Severity::Critical && severity < Severity::Critical);
-            if is_news {
-                news.push(finding);
-            } else {
+            let mut finding = told(watch, alert, Stage::Updated, ledger, &self.thresholds, now);
+            let is_new = [
+                (News::Confirmed, alert.tier > tier),
+                (News::Critical, alert.severity > severity),
+                (News::Doubled, open >= told_before.saturating_mul(2)),
+            ];
+            let is_new = is_new.into_iter().filter(|(_, is_new)| *is_new);
+            let what: Vec<News> = is_new.map(|(what, _)| what).collect();
+            if what.is_empty() {
                 alert.told = told_before;
+            } else {
+                if let Kind::Leak(leak) = &mut finding.kind {
+                    leak.news = what;
+                }
+                news.push(finding);
             }
         }
         for (slot, number) in over {

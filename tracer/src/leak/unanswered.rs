@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    evidence::{Basis, Class, Evidence, Leak, Sample, Scope, Severity, Tier},
+    evidence::{Basis, Class, Evidence, Leak, News, Sample, Scope, Severity, Tier},
     finding::{Finding, FindingId, Kind, Resolution, Rule, Stage},
     thresholds::Thresholds,
 };
@@ -198,6 +198,13 @@ fn finding(
             forecast: None,
             samples,
             lives: 1,
+            began: told.since,
+            // The only news there is.
+            news: if stage == Stage::Updated {
+                vec![News::Doubled]
+            } else {
+                Vec::new()
+            },
         })),
     }
 }

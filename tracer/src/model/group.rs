@@ -8,6 +8,7 @@ use std::{
 use super::{
     tally::{Lifetimes, Tally},
     time::Time,
+    trend::Trend,
 };
 
 /// What is known of a group.
@@ -28,6 +29,8 @@ pub struct Aggregate {
     pub lifetimes: Lifetimes,
     /// Failed attempts by errno; 0 stands for those that the process gave up.
     pub failures: BTreeMap<u16, u64>,
+    /// Where the number of open ones is going.
+    pub trend: Trend,
     /// When anything last happened in it.
     pub touched: Time,
 }

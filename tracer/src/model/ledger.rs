@@ -6,6 +6,7 @@ use std::{
 };
 
 mod counting;
+mod recorded;
 mod transitions;
 
 pub(super) use transitions::Entrance;

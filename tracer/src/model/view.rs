@@ -4,12 +4,13 @@ use std::{cmp::Reverse, collections::HashMap, hash::Hash, time::Duration};
 
 use super::{
     budget::Standing,
-    connection::{Connection, PeerKey, Phases, ProcessId},
+    connection::{Connection, GroupKey, PeerKey, Phases, ProcessId},
     group::{Aggregate, Table},
     ledger::Ledger,
     name::Comm,
     tally::Tally,
     time::Time,
+    trend::State,
 };
 
 /// The age of an open connection.
@@ -84,6 +85,8 @@ pub struct Counts {
     pub lifetimes: Option<(Duration, Duration)>,
     /// Failed attempts by errno; 0 stands for those that the process gave up.
     pub failures: Vec<(u16, u64)>,
+    /// Where the number of open ones is going.
+    pub state: State,
 }
 
 /// A process in a view.
@@ -124,20 +127,18 @@ pub fn per_peer(ledger: &Ledger, now: Time, limit: usize) -> (Vec<Row<PeerKey>>,
     (rows, ledger.peers().len())
 }
 
-/// Other processes that opened what `process` holds towards `peer`, the most first, at most `limit` of them. Looks at
-/// every connection there is.
+/// Processes that opened what another one holds in the groups that `is_of` names, the most first, at most `limit` of
+/// them. Looks at every connection there is.
 pub fn openers(
     ledger: &Ledger,
-    process: ProcessId,
-    peer: &PeerKey,
+    is_of: impl Fn(&GroupKey) -> bool,
     limit: usize,
 ) -> Vec<(ProcessId, Comm, u32)> {
     let mut openers: HashMap<ProcessId, u32> = HashMap::new();
     for (_, connection) in ledger.connections() {
-        let is_of_group = connection.group.process == process && connection.group.peer_key() == *peer;
         if let Some(opener) = connection.opener
-            && opener != process
-            && is_of_group
+            && opener != connection.group.process
+            && is_of(&connection.group)
             && connection.phase.is_held()
         {
             *openers.entry(opener).or_default() += 1;
@@ -207,6 +208,7 @@ fn counts(aggregate: &Aggregate, phases: Phases, ages: Vec<Age>, now: Time) -> C
         tally,
         lifetimes,
         failures,
+        trend,
         touched: _,
     } = aggregate;
     Counts {
@@ -217,5 +219,6 @@ fn counts(aggregate: &Aggregate, phases: Phases, ages: Vec<Age>, now: Time) -> C
         ages: Ages::of(ages),
         lifetimes: lifetimes.quantile(0.5).zip(lifetimes.quantile(0.9)),
         failures: failures.iter().map(|(errno, count)| (*errno, *count)).collect(),
+        state: trend.state(now),
     }
 }

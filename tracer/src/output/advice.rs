@@ -1,9 +1,11 @@
 //! What a finding means and what to do next, in plain words. All such texts stand here and below.
 
-mod growth;
+mod exhaustion;
+pub mod explanation;
+mod leak;
 mod stall;
 
-use std::fmt;
+use std::{fmt, net::IpAddr};
 
 use crate::{
     leak::finding::{Finding, Kind},
@@ -36,9 +38,9 @@ impl Advice {
     pub fn of(finding: &Finding, own_netns: Option<u32>) -> Self {
         let enter = enter(finding, own_netns);
         match &finding.kind {
-            Kind::Growth(growth) => growth::advice(finding, growth, enter),
             Kind::Stalled(stalled) => stall::advice(finding, stalled, enter),
-            Kind::Leak(_) | Kind::Exhaustion(_) => unreachable!("not told yet"),
+            Kind::Leak(leak) => leak::advice(finding, leak, enter),
+            Kind::Exhaustion(exhaustion) => exhaustion::advice(finding, exhaustion),
         }
     }
 
@@ -74,7 +76,16 @@ fn enter(finding: &Finding, own_netns: Option<u32>) -> Option<u32> {
     (elsewhere && is_process(finding.process)).then_some(finding.process.pid)
 }
 
+/// An address in an expression of `ss`.
+fn ss_address(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => address.to_string(),
+        // Without the brackets ss takes the last colon for a port's.
+        IpAddr::V6(address) => format!("[{address}]"),
+    }
+}
+
 /// Whether it stands for a process that can be looked at.
-fn is_process(process: ProcessId) -> bool {
+pub(super) fn is_process(process: ProcessId) -> bool {
     process != ProcessId::KERNEL && process != ProcessId::OTHER
 }

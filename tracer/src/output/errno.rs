@@ -35,6 +35,15 @@ pub fn words(errno: u16) -> String {
     }
 }
 
+/// The number of `ECONNREFUSED`, or of `refused`, in capitals or not.
+pub fn number(name: &str) -> Option<u16> {
+    let means = |known: &str| known.eq_ignore_ascii_case(name);
+    let mut names = NAMES.iter();
+    names
+        .find(|(_, name, words)| means(name) || means(words))
+        .map(|(number, ..)| *number)
+}
+
 fn find(errno: u16) -> Option<&'static (u16, &'static str, &'static str)> {
     NAMES.iter().find(|(number, ..)| *number == errno)
 }

@@ -1,5 +1,7 @@
 //! Model values as [`record`]s, and records as lines.
 
+mod alert;
+mod limit;
 pub mod list;
 mod stall;
 
@@ -13,14 +15,14 @@ use super::{
     circumstances::{Circumstances, Comparison, Facts},
     errno,
     record::{
-        self, AgeQuantiles, Alert, AlertStatus, Body, Books, Confidence, Corrected, Counts, Descriptors,
-        Direction, Failures, LifetimeQuantiles, Opener, PeerRow, Ports, Process, ProcessRow, Record, Table,
-        Tier, Totals, VERSION,
+        self, AgeQuantiles, AlertStatus, Body, Books, Confidence, Corrected, Counts, Descriptors, Direction,
+        Failures, HeldGroup, LifetimeQuantiles, PeerRow, Ports, Process, ProcessRow, Record, State, Table,
+        Totals, VERSION,
     },
     sanitize, table,
 };
 use crate::{
-    leak::finding::{Finding, Growth, Kind, Resolution, Stage},
+    leak::finding::{Finding, Kind, Resolution, Stage},
     model::{
         budget::{PortUse, Standing},
         connection::{self, PeerKey, Phases, ProcessId},
@@ -28,7 +30,8 @@ use crate::{
         process::ProcessInfo,
         tally::Tally,
         time::Time,
-        view::{self, Row},
+        trend,
+        view::{self, Ages, Row},
     },
 };
 
@@ -63,6 +66,11 @@ impl Wall {
         if distance > NOISE {
             *self = there;
         }
+    }
+
+    /// The moment at which the wall clock shows this time; boot if that lies before it.
+    pub fn moment(self, wall: SystemTime) -> Time {
+        Time(0) + wall.duration_since(self.boot).unwrap_or_default()
     }
 
     /// RFC 3339, UTC, milliseconds.
@@ -124,62 +132,10 @@ fn escaped(line: &str) -> String {
 pub fn finding(finding: &Finding, circumstances: &Circumstances<'_>) -> Body {
     let advice = Advice::of(finding, circumstances.own_netns);
     match &finding.kind {
-        Kind::Growth(growth) => Body::Alert(alert(finding, growth, circumstances, &advice)),
+        Kind::Leak(leak) => Body::Alert(Box::new(alert::alert(finding, leak, circumstances, advice))),
         Kind::Stalled(stalled) => Body::Stall(stall::stall(finding, stalled, circumstances, advice)),
-        Kind::Leak(_) | Kind::Exhaustion(_) => unreachable!("not told yet"),
+        Kind::Exhaustion(exhaustion) => Body::Limit(limit::limit(finding, exhaustion, circumstances, advice)),
     }
-}
-
-fn alert(finding: &Finding, growth: &Growth, circumstances: &Circumstances<'_>, advice: &Advice) -> Alert {
-    let wall = circumstances.wall;
-    let Growth {
-        group,
-        open,
-        peak,
-        phases,
-        evidence,
-    } = growth;
-    let (status, resolution) = status(finding.stage);
-    Alert {
-        id: finding.id.to_string(),
-        status,
-        tier: Tier::Suspected,
-        process: described(finding.process, finding.comm, circumstances.info),
-        openers: openers(circumstances),
-        descriptors: circumstances.standing.map(descriptors),
-        ports: circumstances.ports.map(ports),
-        netns: finding.netns,
-        direction: direction(group.direction),
-        peer: group.peer.to_string(),
-        service_port: group.service_port,
-        open: *open,
-        peak: *peak,
-        phases: record::Phases {
-            open: phases.open,
-            half_closed_remote: phases.half_closed_remote,
-            half_closed_local: phases.half_closed_local,
-            dead_held: phases.dead_held,
-        },
-        opened: evidence.opened,
-        closed: evidence.closed,
-        closed_before: evidence.closed_before,
-        span_seconds: seconds(evidence.span()),
-        growth_per_hour: evidence.per_hour(),
-        since: wall.rfc3339(evidence.since),
-        resolution,
-        confidence: circumstances.confidence.clone(),
-        advice: advice.one_line(),
-    }
-}
-
-fn openers(circumstances: &Circumstances<'_>) -> Vec<Opener> {
-    let openers = circumstances.openers.iter();
-    openers
-        .map(|(id, comm, count)| Opener {
-            process: process(*id, *comm),
-            connections: *count,
-        })
-        .collect()
 }
 
 fn status(stage: Stage) -> (AlertStatus, Option<record::Resolution>) {
@@ -191,7 +147,11 @@ fn status(stage: Stage) -> (AlertStatus, Option<record::Resolution>) {
                 Resolution::Drained => record::Resolution::Drained,
                 Resolution::AcceptingAgain => record::Resolution::AcceptingAgain,
                 Resolution::ListenerGone => record::Resolution::ListenerGone,
-                _ => unreachable!("not told yet"),
+                Resolution::ProcessExited => record::Resolution::ProcessExited,
+                Resolution::ClosedByPeer => record::Resolution::ClosedByPeer,
+                Resolution::Balanced => record::Resolution::Balanced,
+                Resolution::Plateaued => record::Resolution::Plateaued,
+                Resolution::Relieved => record::Resolution::Relieved,
             };
             (AlertStatus::Resolved, Some(resolution))
         }
@@ -292,22 +252,32 @@ pub fn totals(tally: &Tally, phases: Phases) -> Totals {
     }
 }
 
+fn age_quantiles(ages: &Ages) -> AgeQuantiles {
+    AgeQuantiles {
+        oldest: seconds(ages.oldest.span),
+        median: seconds(ages.median.span),
+        p90: seconds(ages.p90.span),
+        at_least: ages.oldest.at_least || ages.median.at_least || ages.p90.at_least,
+    }
+}
+
 fn counts(counts: &view::Counts) -> Counts {
     Counts {
         totals: totals(&counts.tally, counts.phases),
         opened_per_minute: counts.opened_per_minute,
         closed_per_minute: counts.closed_per_minute,
-        open_age: counts.ages.map(|ages| AgeQuantiles {
-            oldest: seconds(ages.oldest.span),
-            median: seconds(ages.median.span),
-            p90: seconds(ages.p90.span),
-            at_least: ages.oldest.at_least || ages.median.at_least || ages.p90.at_least,
-        }),
+        open_age: counts.ages.as_ref().map(age_quantiles),
         lifetime: counts.lifetimes.map(|(median, p90)| LifetimeQuantiles {
             median: seconds(median),
             p90: seconds(p90),
         }),
         failures: failures(counts.failures.iter().copied()),
+        state: match counts.state {
+            trend::State::WarmingUp => State::WarmingUp,
+            trend::State::Growing => State::Growing,
+            trend::State::Steady => State::Steady,
+            trend::State::Draining => State::Draining,
+        },
     }
 }
 
@@ -342,6 +312,16 @@ fn described(id: ProcessId, comm: Comm, info: Option<&ProcessInfo>) -> Process {
         unit: info.and_then(|info| info.unit.clone()),
         container: info.and_then(|info| info.container.clone()),
         inner_pid: info.and_then(|info| info.inner_pid),
+    }
+}
+
+/// A group, apart from its process, and how many it has open.
+fn held_group((key, open): &(PeerKey, u32)) -> HeldGroup {
+    HeldGroup {
+        direction: direction(key.direction),
+        peer: key.peer.to_string(),
+        service_port: key.service_port,
+        open: *open,
     }
 }
 

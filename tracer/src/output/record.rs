@@ -3,18 +3,26 @@
 //!
 //! Compatibility: fields are only added within one version `v`; a change of meaning or a removal raises it.
 
+mod alert;
 mod books;
+mod limit;
 mod list;
 mod stall;
 mod table;
 
+pub use alert::{
+    Alert, Basis, Cadence, Class, Explanation, Forecast, Healthy, Holding, Interval, News, Opener, Phases,
+    Resource, RuledOut, Sample, Scope, Severity, Silence, Survivors, Tier,
+};
 pub use books::{Books, Cause, Loss, ProgramMisses};
+pub use limit::Limit;
 pub use list::{
     AgeBounds, Holder, HolderCount, IdleRange, ListSummary, ListedConnection, ListedGroup, ListedKey,
     ListedListener, PhaseCounts, PhaseName,
 };
 pub use table::{
-    AgeQuantiles, Counts, Descriptors, Failures, LifetimeQuantiles, PeerRow, Ports, ProcessRow, Table, Totals,
+    AgeQuantiles, Counts, Descriptors, Failures, LifetimeQuantiles, PeerRow, Ports, ProcessRow, State, Table,
+    Totals,
 };
 
 use schemars::{JsonSchema, Schema, generate::SchemaSettings};
@@ -52,8 +60,10 @@ pub struct Record {
 pub enum Body {
     /// First line: the tracer is attached.
     Started(Started),
-    /// A group leaks, still leaks, or no longer does.
-    Alert(Alert),
+    /// Connections pile up, still do, or no longer do.
+    Alert(Box<Alert>),
+    /// A process nears its descriptor limit, still does, or has room again.
+    Limit(Limit),
     /// A server does not accept, still does not, or does again.
     Stall(Stall),
     /// The counts per process and per peer, every `--interval`.
@@ -84,95 +94,16 @@ pub struct Started {
     pub verified: Option<bool>,
 }
 
-/// A group that leaks.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct Alert {
-    /// Identity of the finding, the same in all its lines.
-    pub id: String,
-    /// Why it is told now.
-    pub status: AlertStatus,
-    /// How sure: the rule in force only suspects.
-    pub tier: Tier,
-    /// The process that holds the connections.
-    pub process: Process,
-    /// Other processes that opened some of them, the most first; absent if there are none.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub openers: Vec<Opener>,
-    /// The descriptors of the process; absent if they could not be counted.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub descriptors: Option<Descriptors>,
-    /// Local ports that connections to this destination take; absent for inbound ones.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ports: Option<Ports>,
-    /// Inode number of their network namespace; absent if nothing is open any more.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub netns: Option<u32>,
-    /// Who starts the connections, seen from that process.
-    pub direction: Direction,
-    /// The other end: an address, or `other` for what did not fit the tables.
-    pub peer: String,
-    /// The server's port; 0, for any, where the peer is `other`.
-    pub service_port: u16,
-    /// Connections open now.
-    pub open: u32,
-    /// The most that were open since the alert opened.
-    pub peak: u32,
-    /// The phases of what is open now.
-    pub phases: Phases,
-    /// Connections opened since the growth began; at first in a row without one closing.
-    pub opened: u64,
-    /// Closes since the growth began.
-    pub closed: u64,
-    /// Closes in the group before that.
-    pub closed_before: u64,
-    /// Seconds between the first and the last opening.
-    pub span_seconds: f64,
-    /// Growth per hour; absent if the row has no length.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub growth_per_hour: Option<f64>,
-    /// When the row began, RFC 3339, UTC.
-    #[schemars(extend("format" = "date-time"))]
-    pub since: String,
-    /// Why it is resolved; absent otherwise.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub resolution: Option<Resolution>,
-    /// What the finding is worth.
-    pub confidence: Confidence,
-    /// What to do next.
-    pub advice: String,
-}
-
-/// How many connections are in which phase.
-#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
-pub struct Phases {
-    /// Open at both ends, as far as this end knows.
-    pub open: u32,
-    /// The peer closed, the process did not (`CLOSE_WAIT`).
-    pub half_closed_remote: u32,
-    /// The process shut down, and still holds the descriptor.
-    pub half_closed_local: u32,
-    /// Reset or timed out, and the process still holds the descriptor: `ss` does not show these.
-    pub dead_held: u32,
-}
-
 /// Why a finding is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AlertStatus {
     /// It is new.
     Opened,
-    /// It is worse: what is open, or waits, has doubled since it was last told; or the queue is full by now.
+    /// It is worse: surer, more urgent, or twice as much as when it was last told; or the queue is full by now.
     Updated,
     /// It is over.
     Resolved,
-}
-
-/// How sure a finding is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Tier {
-    /// It looks like a leak; a pool that is filling looks the same.
-    Suspected,
 }
 
 /// Why a finding is over.
@@ -185,6 +116,16 @@ pub enum Resolution {
     AcceptingAgain,
     /// Nobody holds the listening socket any more.
     ListenerGone,
+    /// The process has exited.
+    ProcessExited,
+    /// The peer closed most of them, and the process let go.
+    ClosedByPeer,
+    /// As many close as open again, at the age at which none did.
+    Balanced,
+    /// They are still there, but have not grown for long.
+    Plateaued,
+    /// There is room below the limit again.
+    Relieved,
 }
 
 /// What a finding is worth.
@@ -246,15 +187,6 @@ pub struct Process {
     /// Its process id in its own PID namespace; absent if that is the initial one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inner_pid: Option<u32>,
-}
-
-/// A process that opened connections which another one holds: it forked, or passed them on.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct Opener {
-    /// Which.
-    pub process: Process,
-    /// How many.
-    pub connections: u32,
 }
 
 /// Who starts a connection.

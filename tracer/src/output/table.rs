@@ -12,9 +12,9 @@ use crate::model::{
     view::{Age, Counts, ProcessKey, Row},
 };
 
-/// Column titles behind the first: counts, ages of what is open, the median lifetime of what closed.
-const COUNTS: [&str; 8] = [
-    "open", "+/min", "-/min", "opened", "closed", "oldest", "median", "lived",
+/// Column titles behind the first: counts, ages of what is open, the median lifetime of what closed, where it is going.
+const COUNTS: [&str; 9] = [
+    "open", "+/min", "-/min", "opened", "closed", "oldest", "median", "lived", "state",
 ];
 
 /// Both views under one line of totals. `ports` is the number of ephemeral ports.
@@ -82,9 +82,9 @@ fn part<K>(
             counts.tally.closed.to_string(),
         ];
         let cells = std::iter::once(name(key)).chain(numbers).chain(ages);
-        table.add_row(cells.chain([lived]));
+        table.add_row(cells.chain([lived, counts.state.name().to_owned()]));
     }
-    for column in table.column_iter_mut().skip(1) {
+    for column in table.column_iter_mut().skip(1).take(COUNTS.len() - 1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
     let remarks = std::iter::once(None).chain(rows.iter().map(|row| remarks(&row.counts, limit(row))));
@@ -212,4 +212,12 @@ pub fn peer_name(key: &PeerKey) -> String {
         (Direction::Inbound, Peer::Other) => "<- other".to_owned(),
         (Direction::Inbound, peer) => format!(":{port} <- {peer}"),
     }
+}
+
+/// `:9090 <- 10.0.0.9 (56), -> 10.0.0.7:5432 (1)`.
+pub(super) fn peer_counts(counts: &[(PeerKey, u32)]) -> String {
+    let counts = counts
+        .iter()
+        .map(|(key, count)| format!("{} ({count})", peer_name(key)));
+    counts.collect::<Vec<_>>().join(", ")
 }

@@ -1,6 +1,9 @@
 //! What is printed, literally, and what may never be printed.
 
+mod findings;
 mod json;
+mod leak;
+mod leaks;
 mod list;
 mod number;
 mod sanitize;
@@ -15,11 +18,15 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use leaks::{any_exhaustion, any_leak, any_process, leak, told};
 use proptest::{collection::vec, prelude::*};
 
 use super::{circumstances::Circumstances, json::Wall, record::Confidence};
 use crate::{
-    leak::finding::{Evidence, Finding, FindingId, Growth, Kind, Queue, Resolution, Rule, Stage, Stalled},
+    leak::{
+        evidence::{Leak, Scope},
+        finding::{Finding, FindingId, Kind, Queue, Resolution, Rule, Stage, Stalled},
+    },
     model::{
         connection::{Direction, Peer, PeerKey, Phases, ProcessId},
         name::Comm,
@@ -69,7 +76,7 @@ fn peer(address: &str) -> Peer {
 /// The network namespace of these tests.
 const NETNS: u32 = 4_026_531_840;
 
-/// The founding incident: three connections every thirty seconds, for six minutes.
+/// The founding incident after an hour, with other ends.
 fn finding(stage: Stage, direction: Direction, comm: Comm, peer: Peer) -> Finding {
     growing(stage, direction, comm, peer, |_| {})
 }
@@ -80,42 +87,19 @@ fn growing(
     direction: Direction,
     comm: Comm,
     peer: Peer,
-    change: impl FnOnce(&mut Growth),
+    change: impl FnOnce(&mut Leak),
 ) -> Finding {
-    let mut growth = Growth {
-        group: PeerKey {
+    let leak = leak(|leak| {
+        leak.scope = Scope::Group(PeerKey {
             direction,
             peer,
             service_port: 9090,
-        },
-        open: 37,
-        peak: 40,
-        phases: Phases {
-            open: 37,
-            ..Phases::default()
-        },
-        evidence: Evidence {
-            opened: 37,
-            closed: 0,
-            since: NOW.earlier(Duration::from_secs(361)),
-            last: NOW.earlier(Duration::from_secs(1)),
-            closed_before: 0,
-        },
-    };
-    change(&mut growth);
+        });
+        change(leak);
+    });
     Finding {
-        id: FindingId {
-            rule: Rule::Growth,
-            number: 1,
-        },
-        stage,
-        process: ProcessId {
-            pid: 4711,
-            start: Time(5_000_000_000),
-        },
         comm,
-        netns: Some(NETNS),
-        kind: Kind::Growth(growth),
+        ..told(stage, b"", 4711, leak)
     }
 }
 
@@ -234,22 +218,20 @@ fn any_finding() -> impl Strategy<Value = Finding> {
         Just(Stage::Resolved(Resolution::Drained)),
         Just(Stage::Resolved(Resolution::AcceptingAgain)),
         Just(Stage::Resolved(Resolution::ListenerGone)),
-    ];
-    let process = prop_oneof![
-        (any::<u32>(), any::<u64>()).prop_map(|(pid, start)| ProcessId {
-            pid,
-            start: Time(start)
-        }),
-        Just(ProcessId::KERNEL),
-        Just(ProcessId::OTHER),
+        Just(Stage::Resolved(Resolution::ProcessExited)),
+        Just(Stage::Resolved(Resolution::ClosedByPeer)),
+        Just(Stage::Resolved(Resolution::Balanced)),
+        Just(Stage::Resolved(Resolution::Plateaued)),
+        Just(Stage::Resolved(Resolution::Relieved)),
     ];
     let kind = prop_oneof![
-        any_growth().prop_map(|growth| (Rule::Growth, Kind::Growth(growth))),
         any_stalled().prop_map(|stalled| (Rule::Stall, Kind::Stalled(stalled))),
+        any_leak().prop_map(|leak| (Rule::Growth, Kind::Leak(Box::new(leak)))),
+        any_exhaustion().prop_map(|exhaustion| (Rule::Limit, Kind::Exhaustion(exhaustion))),
     ];
     (
         stage,
-        process,
+        any_process(),
         any_comm(),
         any::<u64>(),
         any::<Option<u32>>(),
@@ -272,23 +254,6 @@ fn any_group() -> impl Strategy<Value = PeerKey> {
         direction,
         peer,
         service_port,
-    })
-}
-
-fn any_growth() -> impl Strategy<Value = Growth> {
-    let numbers = any::<(u32, u32, u64, u64, u64, u64)>();
-    (any_group(), numbers).prop_map(|(group, (open, peak, opened, since, last, before))| Growth {
-        group,
-        open,
-        peak,
-        phases: phases(open, peak),
-        evidence: Evidence {
-            opened,
-            closed: since,
-            since: Time(since),
-            last: Time(last),
-            closed_before: before,
-        },
     })
 }
 

@@ -98,5 +98,6 @@ const fn words(cause: Cause) -> &'static str {
         Cause::Rejected => "record not understood",
         Cause::Simulated => "dropped on purpose (--simulate-loss)",
         Cause::Untracked => "ledger full (raise --max-connections)",
+        Cause::Elsewhere => "as the recording tells",
     }
 }

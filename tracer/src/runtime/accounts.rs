@@ -86,6 +86,7 @@ impl Accounts {
             rejected: self.rejected,
             simulated: self.simulated,
             untracked: irregular.untracked,
+            elsewhere: 0,
             unlisted: irregular.unlisted,
             overflowed: irregular.overflowed,
             unobserved_ends: irregular.unobserved,

@@ -29,7 +29,7 @@ impl Heard {
             Body::Alert(alert) => self.alerts.push(alert.clone()),
             Body::Stall(stall) => self.stalls.push(stall.clone()),
             Body::Loss(loss) => self.losses.push(loss.clone()),
-            Body::Started(_) | Body::Table(_) | Body::Summary(_) => {}
+            Body::Started(_) | Body::Limit(_) | Body::Table(_) | Body::Summary(_) => {}
         }
     }
 }

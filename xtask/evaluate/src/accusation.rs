@@ -95,7 +95,6 @@ impl Docket {
 fn accused(finding: &Finding) -> Accused {
     let process = finding.process;
     match &finding.kind {
-        Kind::Growth(growth) => Accused::Group(process, growth.group),
         Kind::Leak(leak) => match &leak.scope {
             Scope::Group(peer) => Accused::Group(process, *peer),
             Scope::Process { .. } => Accused::Process(process),
@@ -111,6 +110,6 @@ fn is_confirmed(finding: &Finding) -> bool {
     match &finding.kind {
         Kind::Leak(leak) => leak.tier == Tier::Confirmed,
         Kind::Stalled(_) => true,
-        Kind::Growth(_) | Kind::Exhaustion(_) => false,
+        Kind::Exhaustion(_) => false,
     }
 }

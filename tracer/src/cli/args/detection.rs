@@ -4,15 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use crate::{
-    cli::values::{count, span, threshold},
-    leak::{
-        Parameters,
-        row::RowParameters,
-        stall::StallParameters,
-        thresholds::{Sensitivity, Thresholds},
-    },
-};
+use crate::cli::values::{count, span, threshold};
 
 /// How soon to speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -26,7 +18,7 @@ pub enum SensitivityChoice {
 }
 
 /// Options of detection.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "When to alert")]
 pub struct Detection {
     /// How soon to speak of a leak: sets all thresholds
@@ -52,35 +44,4 @@ pub struct Detection {
     /// Connections that must wait in such a queue; one where it is full or the server at its descriptor limit
     #[arg(long, value_name = "N", default_value = "3", value_parser = count)]
     pub stall_waiting: u64,
-}
-
-impl Detection {
-    /// The settings.
-    ///
-    /// # Errors
-    /// When a threshold makes no sense.
-    pub fn into_settings(self) -> Result<Parameters, String> {
-        let mut thresholds = Thresholds::new(match self.sensitivity {
-            SensitivityChoice::Low => Sensitivity::Low,
-            SensitivityChoice::Normal => Sensitivity::Normal,
-            SensitivityChoice::High => Sensitivity::High,
-        });
-        for setting in &self.threshold {
-            thresholds.set(setting)?;
-        }
-        Ok(Parameters {
-            thresholds,
-            row: self.min_opened.map(|min_opened| RowParameters {
-                min_opened,
-                min_span: self.min_span,
-                window: self.window,
-            }),
-            stall: Some(StallParameters {
-                // `count` lets no larger number in.
-                min_waiting: u32::try_from(self.stall_waiting).unwrap_or(u32::MAX),
-                min_wait: self.stall_wait,
-                ..StallParameters::default()
-            }),
-        })
-    }
 }

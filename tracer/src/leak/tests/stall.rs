@@ -555,7 +555,7 @@ fn servers_are_judged_apart_and_told_in_a_fixed_order() {
         .iter()
         .map(|finding| match &finding.kind {
             Kind::Stalled(stalled) => (finding.id.to_string(), stalled.listener),
-            Kind::Growth(_) | Kind::Leak(_) | Kind::Exhaustion(_) => unreachable!("only the stall rule runs"),
+            Kind::Leak(_) | Kind::Exhaustion(_) => unreachable!("only the stall rule runs"),
         })
         .collect();
     assert_eq!(

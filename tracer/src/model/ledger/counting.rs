@@ -5,9 +5,11 @@ use crate::model::{
     connection::{ConnectionId, GroupKey, Peer, Phase, ProcessId},
     event::Opening,
     fact::{Fact, Life},
+    group::Aggregate,
     name::Comm,
     tally::Tally,
     time::Time,
+    trend::Trend,
 };
 
 impl Ledger {
@@ -77,12 +79,12 @@ impl Ledger {
         entry.tally.receive(phase);
         touched(&mut entry.touched);
         if from.process != group.process {
-            self.processes.entry(from.process).tally.give(phase);
-            self.processes.entry(group.process).tally.receive(phase);
+            give(self.processes.entry(from.process), phase, at);
+            receive(self.processes.entry(group.process), phase, at);
         }
         if from.peer_key() != group.peer_key() {
-            self.peers.entry(from.peer_key()).tally.give(phase);
-            self.peers.entry(group.peer_key()).tally.receive(phase);
+            give(self.peers.entry(from.peer_key()), phase, at);
+            receive(self.peers.entry(group.peer_key()), phase, at);
         }
         if phase.is_held() {
             facts.push(Fact::Moved {
@@ -97,6 +99,7 @@ impl Ledger {
 
     pub(super) fn count_open(&mut self, id: ConnectionId, group: GroupKey, at: Time, facts: &mut Vec<Fact>) {
         self.each_tally(group, at, |tally| tally.open(at));
+        self.each_trend(group, |trend| trend.rise(at));
         facts.push(Fact::Opened { id, group, at });
     }
 
@@ -108,6 +111,7 @@ impl Ledger {
         facts: &mut Vec<Fact>,
     ) {
         self.each_tally(group, at, |tally| tally.close(at));
+        self.each_trend(group, |trend| trend.fall(at));
         let lifetime = at.since(opened);
         self.processes.entry(group.process).lifetimes.add(lifetime);
         self.peers.entry(group.peer_key()).lifetimes.add(lifetime);
@@ -135,7 +139,27 @@ impl Ledger {
         ] {
             change(&mut aggregate.tally);
             aggregate.touched = aggregate.touched.max(at);
+            aggregate.trend.begin(at);
         }
         change(&mut self.total);
+    }
+
+    fn each_trend(&mut self, group: GroupKey, change: impl Fn(&mut Trend)) {
+        change(&mut self.processes.entry(group.process).trend);
+        change(&mut self.peers.entry(group.peer_key()).trend);
+    }
+}
+
+fn give(from: &mut Aggregate, phase: Phase, at: Time) {
+    from.tally.give(phase);
+    if phase.is_held() {
+        from.trend.fall(at);
+    }
+}
+
+fn receive(to: &mut Aggregate, phase: Phase, at: Time) {
+    to.tally.receive(phase);
+    if phase.is_held() {
+        to.trend.rise(at);
     }
 }

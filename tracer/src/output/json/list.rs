@@ -204,7 +204,7 @@ fn counts(counts: &Counts) -> PhaseCounts {
     }
 }
 
-fn phase_name(phase: Phase) -> PhaseName {
+pub(super) fn phase_name(phase: Phase) -> PhaseName {
     match phase {
         Phase::Connecting => PhaseName::Connecting,
         Phase::Unaccepted { .. } => PhaseName::Unaccepted,

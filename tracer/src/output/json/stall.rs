@@ -1,13 +1,13 @@
 //! A stalled server as a record.
 
-use super::{described, direction, seconds, status};
+use super::{described, held_group, seconds, status};
 use crate::{
     leak::finding::{Finding, Queue, Stalled},
-    model::{connection::PeerKey, snapshot},
+    model::snapshot,
     output::{
         advice::Advice,
         circumstances::Circumstances,
-        record::{Descriptors, HeldGroup, Sender, Stall},
+        record::{Descriptors, Sender, Stall},
     },
 };
 
@@ -83,14 +83,5 @@ fn table(descriptors: &snapshot::Descriptors) -> Descriptors {
         // A number that every reader holds: `sysctl_nr_open` bounds it (`do_prlimit`, kernel/sys.c).
         limit: descriptors.limit,
         lasts_seconds: None,
-    }
-}
-
-fn held_group((key, open): &(PeerKey, u32)) -> HeldGroup {
-    HeldGroup {
-        direction: direction(key.direction),
-        peer: key.peer.to_string(),
-        service_port: key.service_port,
-        open: *open,
     }
 }

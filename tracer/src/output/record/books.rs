@@ -31,6 +31,8 @@ pub struct Books {
     pub simulated: u64,
     /// Lost: connections for which the ledger had no room.
     pub untracked: u64,
+    /// Lost: for a reason that only the recording knows (`tracer replay`).
+    pub elsewhere: u64,
     /// Held connections that the socket table has no room for, as of the last comparison with the kernel's tables.
     pub unlisted: u64,
     /// Counted under `other` because a table was full.
@@ -47,7 +49,7 @@ pub struct Books {
 
 impl Books {
     /// Everything by which facts get lost, with its name.
-    pub const fn losses(&self) -> [(Cause, u64); 8] {
+    pub const fn losses(&self) -> [(Cause, u64); 9] {
         [
             (Cause::RingFull, self.ring_full),
             (Cause::MapFull, self.map_full),
@@ -57,6 +59,7 @@ impl Books {
             (Cause::Rejected, self.rejected),
             (Cause::Simulated, self.simulated),
             (Cause::Untracked, self.untracked),
+            (Cause::Elsewhere, self.elsewhere),
         ]
     }
 
@@ -81,6 +84,7 @@ pub enum Cause {
     Rejected,
     Simulated,
     Untracked,
+    Elsewhere,
 }
 
 /// Runs of one kernel program that the kernel skipped.

@@ -96,6 +96,22 @@ pub struct Counts {
     /// Failed attempts by errno; absent if there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub failures: Vec<Failures>,
+    /// Where the number of open ones is going, by the openings and closes of the last minutes. No verdict.
+    pub state: State,
+}
+
+/// Where the number of open connections is going.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// It is known for less than a minute, and does not shrink.
+    WarmingUp,
+    /// More open than close.
+    Growing,
+    /// As many open as close, or nothing happens.
+    Steady,
+    /// More close than open.
+    Draining,
 }
 
 /// Ages, in seconds.

@@ -2,9 +2,14 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{HOSTILE, NETNS, NOW, comm, confidence, finding, is_harmless, peer, plain, stalled, wall, worth};
+use super::{
+    HOSTILE, NETNS, NOW, comm, confidence, finding, growing, is_harmless, peer, plain, stalled, wall, worth,
+};
 use crate::{
-    leak::finding::{Finding, Queue, Resolution, Stage, Stalled},
+    leak::{
+        evidence::Class,
+        finding::{Finding, Queue, Resolution, Stage, Stalled},
+    },
     model::connection::{Direction, ProcessId},
     output::{advice::Advice, json, text, wrap},
 };
@@ -172,6 +177,30 @@ fn a_long_command_is_broken_where_the_shell_lets_it_be() {
     assert!(
         text.lines().all(|line| wrap::width(line) <= wrap::WIDTH),
         "{text}"
+    );
+}
+
+#[test]
+fn a_command_of_one_long_line_is_broken_between_words() {
+    let listed = |class| {
+        let finding = growing(
+            Stage::Opened,
+            Direction::Outbound,
+            comm(b"controller"),
+            peer("2001:db8:1111:2222:3333:4444:5555:6666"),
+            |leak| leak.class = class,
+        );
+        let text = shown(&finding);
+        let (_, rest) = text.split_once("  list:\n").unwrap();
+        rest.split_once("  else?").unwrap().0.to_owned()
+    };
+    assert_eq!(
+        listed(Class::CloseMissing),
+        "    ss -tnp state close-wait \\\n    'dst [2001:db8:1111:2222:3333:4444:5555:6666] and dport = 9090'\n"
+    );
+    assert_eq!(
+        listed(Class::ErrorsIgnored),
+        "    tracer list --all --peer 2001:db8:1111:2222:3333:4444:5555:6666 --port \\\n    9090\n"
     );
 }
 

@@ -10,6 +10,7 @@ use crate::{
         name::Comm,
         tally::Tally,
         time::Time,
+        trend::State,
         view::{Age, Ages, Counts, ProcessKey, Row},
     },
     output::{json, table::render},
@@ -43,6 +44,7 @@ fn row<K>(key: K, open: u32) -> Row<K> {
             }),
             lifetimes: Some((Duration::from_millis(12), Duration::from_secs(3))),
             failures: Vec::new(),
+            state: State::Growing,
         },
     }
 }
@@ -60,6 +62,7 @@ fn idle<K>(key: K) -> Row<K> {
             opened_per_minute: 0,
             ages: None,
             lifetimes: None,
+            state: State::WarmingUp,
             ..counts
         },
     }
@@ -131,18 +134,18 @@ fn both_views_under_one_line_of_totals() {
         rendered,
         "\
 14:03:09Z 1012 open, 7 found open, 1100 opened, 88 closed, 3 failed, 2 connecting; nothing was lost
- process           open  +/min  -/min  opened  closed   oldest  median  lived
- controller[4711]  1012      6      0    1100      88  ≥ 1d 1h   1h 6m   12ms
- other processes      5      6      0      93      88  ≥ 1d 1h   1h 6m   12ms
- kernel               1      6      0      89      88  ≥ 1d 1h   1h 6m   12ms
- sh[88]               0      0      0       0       0
+ process           open  +/min  -/min  opened  closed   oldest  median  lived  state
+ controller[4711]  1012      6      0    1100      88  ≥ 1d 1h   1h 6m   12ms  growing
+ other processes      5      6      0      93      88  ≥ 1d 1h   1h 6m   12ms  growing
+ kernel               1      6      0      89      88  ≥ 1d 1h   1h 6m   12ms  growing
+ sh[88]               0      0      0       0       0                          warming up
  ... and 3 more; raise --rows to see them
- peer               open  +/min  -/min  opened  closed   oldest  median  lived
- -> 10.0.0.7:9090   1000      6      0    1088      88  ≥ 1d 1h   1h 6m   12ms
- -> [fd00::7]:9090    12      6      0     100      88  ≥ 1d 1h   1h 6m   12ms
- :9090 <- fd00::9      5      6      0      93      88  ≥ 1d 1h   1h 6m   12ms
- -> other              4      6      0      92      88  ≥ 1d 1h   1h 6m   12ms
- <- other              3      6      0      91      88  ≥ 1d 1h   1h 6m   12ms
+ peer               open  +/min  -/min  opened  closed   oldest  median  lived  state
+ -> 10.0.0.7:9090   1000      6      0    1088      88  ≥ 1d 1h   1h 6m   12ms  growing
+ -> [fd00::7]:9090    12      6      0     100      88  ≥ 1d 1h   1h 6m   12ms  growing
+ :9090 <- fd00::9      5      6      0      93      88  ≥ 1d 1h   1h 6m   12ms  growing
+ -> other              4      6      0      92      88  ≥ 1d 1h   1h 6m   12ms  growing
+ <- other              3      6      0      91      88  ≥ 1d 1h   1h 6m   12ms  growing
 "
     );
 }
@@ -246,6 +249,7 @@ fn the_json_table_holds_the_same() {
                 "opened_per_minute": 6, "closed_per_minute": 0,
                 "open_age": {"oldest": 90_000.0, "median": 4000.0, "p90": 80_000.0, "at_least": true},
                 "lifetime": {"median": 0.012, "p90": 3.0},
+                "state": "growing",
             }],
             "processes_hidden": 2,
             "peers": [{
@@ -254,6 +258,7 @@ fn the_json_table_holds_the_same() {
                 "connecting": 0, "unaccepted": 0, "opened": 0, "older": 7, "closed": 0,
                 "received": 0, "given": 0, "failed": 0,
                 "opened_per_minute": 0, "closed_per_minute": 0,
+                "state": "warming_up",
             }],
             "peers_hidden": 0,
             "total": {

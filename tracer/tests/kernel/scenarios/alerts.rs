@@ -43,7 +43,7 @@ pub fn leak_alert(context: &Context) -> anyhow::Result<()> {
     let opened = two(&mut tracer, "opened")?;
     for alert in opened.values() {
         ensure!(
-            alert.opened >= 10 && alert.span_seconds >= 2.0 && alert.open >= 10 && alert.closed_before == 0,
+            alert.opened >= 10 && alert.span_seconds >= 2.0 && alert.open >= 10 && alert.closed_ever == 0,
             "{alert:?}"
         );
     }
@@ -139,7 +139,8 @@ fn accuses(
     (direction, peer, pid, comm): (Direction, &str, u32, &str),
 ) -> anyhow::Result<()> {
     let accused = alerts.get(&direction).is_some_and(|alert| {
-        alert.peer == peer
+        alert.scope == "group"
+            && alert.peer == peer
             && alert.service_port == port
             && alert.process.pid == Some(pid)
             && alert.process.comm == comm

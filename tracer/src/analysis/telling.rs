@@ -1,11 +1,15 @@
 //! What a finding is told with.
 
 use crate::{
-    leak::finding::{Finding, Kind},
+    leak::{
+        evidence::Scope,
+        finding::{Finding, Kind},
+    },
     model::{
         budget::PortUse,
-        connection::{Direction, PeerKey},
+        connection::{Direction, GroupKey, PeerKey, ProcessId},
         ledger::Ledger,
+        name::Comm,
         process::ProcessInfo,
         time::Time,
         view,
@@ -36,22 +40,46 @@ impl Telling<'_> {
     /// The circumstances of a finding, about a process of which `info` is known.
     pub fn circumstances<'a>(&self, finding: &Finding, info: Option<&'a ProcessInfo>) -> Circumstances<'a> {
         let (ports, openers) = match &finding.kind {
-            Kind::Growth(growth) => (
-                self.port_use(&growth.group),
-                view::openers(self.ledger, finding.process, &growth.group, OPENERS),
-            ),
-            Kind::Stalled(_) | Kind::Leak(_) | Kind::Exhaustion(_) => (None, Vec::new()),
+            Kind::Leak(leak) => self.of_scope(finding.process, &leak.scope),
+            Kind::Stalled(_) | Kind::Exhaustion(_) => (None, Vec::new()),
         };
+        let is_of_several = matches!(&finding.kind, Kind::Leak(leak) if matches!(leak.scope, Scope::Peer { processes: 2.., .. }));
+        // The limit of one of several processes says little about all.
+        let standing = (!is_of_several)
+            .then(|| self.ledger.budget(finding.process, self.now))
+            .flatten();
         Circumstances {
             confidence: self.confidence.clone(),
             info,
-            standing: self.ledger.budget(finding.process, self.now),
+            standing,
             ports,
             openers,
             own_netns: self.own_netns,
             wall: self.wall,
             now: self.now,
         }
+    }
+
+    /// Ports and openers of what the finding of a leak is about.
+    fn of_scope(&self, process: ProcessId, scope: &Scope) -> (Option<PortUse>, Vec<(ProcessId, Comm, u32)>) {
+        match scope {
+            Scope::Group(group) => (
+                self.port_use(group),
+                self.openers(|of| of.process == process && of.peer_key() == *group),
+            ),
+            Scope::Process { direction, .. } => (
+                None,
+                self.openers(|of| of.process == process && of.direction == *direction),
+            ),
+            Scope::Peer { direction, peer, .. } => (
+                None,
+                self.openers(|of| of.peer == *peer && of.direction == *direction),
+            ),
+        }
+    }
+
+    fn openers(&self, is_of: impl Fn(&GroupKey) -> bool) -> Vec<(ProcessId, Comm, u32)> {
+        view::openers(self.ledger, is_of, OPENERS)
     }
 
     /// Of outbound connections.

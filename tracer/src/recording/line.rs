@@ -1,0 +1,360 @@
+//! What stands in a line, by its kind.
+
+use std::{net::SocketAddr, time::Duration};
+
+use serde::{Deserialize, de::IgnoredAny};
+
+use super::{kind, scalar};
+use crate::model::{
+    connection::{ConnectionId, Direction, ProcessId},
+    name::Comm,
+    time::Time,
+};
+
+/// Version of the format that is read.
+pub const VERSION: u64 = 1;
+
+/// A line.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Line {
+    /// Who wrote the recording, and when: the first line of each file.
+    Header(Box<Header>),
+    /// What is known of a process.
+    Process(Box<Process>),
+    /// A process is gone.
+    ProcessExit(ProcessExit),
+    /// A process has a connection.
+    Opened(Opened),
+    /// A connection waits to be accepted.
+    Unaccepted(Unaccepted),
+    /// A connection is half closed or dead.
+    Phase(Turn, At),
+    /// What a connection has carried.
+    Activity(Activity),
+    /// Who holds a connection.
+    Holders(Box<Holders>),
+    /// The process let go.
+    Released(At),
+    /// Nothing is left of it.
+    Ended(At),
+    /// An attempt to connect failed.
+    ConnectFailed(ConnectFailed),
+    /// Events were lost.
+    Loss(Box<Loss>),
+    /// The books were compared with the kernel's tables.
+    Reconciled(Reconciled),
+    /// Time has passed.
+    Tick(Tick),
+    /// Something that changes nothing that is known here.
+    Other(Time),
+}
+
+/// The first line.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Header {
+    /// Version of the format.
+    #[serde(deserialize_with = "scalar::version")]
+    pub v: u64,
+    /// When the recording began.
+    #[serde(deserialize_with = "scalar::time")]
+    pub ts: Time,
+    /// The wall-clock time of that moment, RFC 3339.
+    pub wall: String,
+    /// Name of the machine.
+    #[serde(default)]
+    pub host: Option<String>,
+    /// Release of its kernel.
+    #[serde(default)]
+    pub kernel: Option<String>,
+    /// The hooks that were in use.
+    #[serde(default)]
+    pub backend: Option<String>,
+}
+
+/// What is known of a process; may come again with newer values.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Process {
+    /// Since when.
+    #[serde(deserialize_with = "scalar::time")]
+    pub ts: Time,
+    /// Process id in the initial PID namespace.
+    #[serde(deserialize_with = "scalar::pid")]
+    pub pid: u32,
+    /// When it started.
+    #[serde(deserialize_with = "scalar::time")]
+    pub start: Time,
+    /// Its name.
+    #[serde(deserialize_with = "scalar::comm")]
+    pub comm: Comm,
+    /// Its program.
+    #[serde(default)]
+    pub exe: Option<String>,
+    /// Its command line, the arguments separated by NUL.
+    #[serde(default, deserialize_with = "scalar::args")]
+    pub args: Vec<u8>,
+    /// Its control group.
+    #[serde(default)]
+    pub cgroup: Option<String>,
+    /// Soft limit of its descriptors.
+    #[serde(default, deserialize_with = "scalar::limit")]
+    pub nofile: Option<u64>,
+    /// Descriptors in use.
+    #[serde(default, deserialize_with = "scalar::count")]
+    pub fds: Option<u32>,
+}
+
+/// A process is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct ProcessExit {
+    /// Since when.
+    #[serde(deserialize_with = "scalar::time")]
+    pub ts: Time,
+    /// Process id.
+    #[serde(deserialize_with = "scalar::pid")]
+    pub pid: u32,
+    /// When it started.
+    #[serde(deserialize_with = "scalar::time")]
+    pub start: Time,
+}
+
+/// A process has a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct Opened {
+    /// When it was accepted or established; when it was first seen, if it is pre-existing.
+    #[serde(deserialize_with = "scalar::time")]
+    pub ts: Time,
+    /// Which.
+    #[serde(deserialize_with = "scalar::id")]
+    pub id: ConnectionId,
+    /// The process.
+    #[serde(deserialize_with = "scalar::pid")]
+    pub pid: u32,
+    /// When that started.
+    #[serde(deserialize_with = "scalar::time")]
+    pub start: Time,
+    /// Who connected.
+    #[serde(deserialize_with = "scalar::direction")]
+    pub direction: Direction,
+    /// This end.
+    #[serde(deserialize_with = "scalar::address")]
+    pub local: SocketAddr,
+    /// The other end.
+    #[serde(deserialize_with = "scalar::address")]
+    pub peer: SocketAddr,
+    /// Inode number of the network namespace; 0 if unknown.
+    #[serde(default, deserialize_with = "scalar::netns")]
+    pub netns: u32,
+    /// It was there before anybody watched.
+    #[serde(default)]
+    pub preexisting: Option<bool>,
+    /// A pre-existing one is at least this old.
+    #[serde(default, deserialize_with = "scalar::span")]
+    pub age: Option<Duration>,
+}
+
+/// A connection waits to be accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct Unaccepted {
+    /// Since when.
+    #[serde(deserialize_with = "scalar::time")]
+    pub ts: Time,
+    /// Which.
+    #[serde(deserialize_with = "scalar::id")]
+    pub id: ConnectionId,
+    /// This end.
+    #[serde(deserialize_with = "scalar::address")]
+    pub local: SocketAddr,
+    /// The other end.
+    #[serde(deserialize_with = "scalar::address")]
+    pub peer: SocketAddr,
+    /// Inode number of the network namespace; 0 if unknown.
+    #[serde(default, deserialize_with = "scalar::netns")]
+    pub netns: u32,
+    /// The process that listens.
+    #[serde(default, deserialize_with = "scalar::maybe_pid")]
+    pub listener_pid: Option<u32>,
+    /// When that started.
+    #[serde(default, deserialize_with = "scalar::maybe_time")]
+    pub listener_start: Option<Time>,
+}
+
+/// The phases that have a kind of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// The peer closed.
+    HalfClosedRemote,
+    /// The process shut down.
+    HalfClosedLocal,
+    /// Reset or timed out, and still held.
+    DeadHeld,
+}
+
+/// Something happened to a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct At {
+    /// When.
+    #[serde(deserialize_with = "scalar::time")]
+    pub ts: Time,
+    /// To which.
+    #[serde(deserialize_with = "scalar::id")]
+    pub id: ConnectionId,
+}
+
+/// What a connection has carried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct Activity {
+    /// By then.
+    #[serde(deserialize_with = "scalar::time")]
+    pub ts: Time,
+    /// Which.
+    #[serde(deserialize_with = "scalar::id")]
+    pub id: ConnectionId,
+    /// Application bytes sent.
+    #[serde(deserialize_with = "scalar::bytes")]
+    pub sent: u64,
+    /// Application bytes received.
+    #[serde(deserialize_with = "scalar::bytes")]
+    pub received: u64,
+    /// Since the last of them moved.
+    #[serde(default, deserialize_with = "scalar::span")]
+    pub idle: Option<Duration>,
+}
+
+/// Who holds a connection.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Holders {
+    /// When.
+    #[serde(deserialize_with = "scalar::time")]
+    pub ts: Time,
+    /// Which.
+    #[serde(deserialize_with = "scalar::id")]
+    pub id: ConnectionId,
+    /// The processes.
+    #[serde(rename = "pids", deserialize_with = "scalar::processes")]
+    pub processes: Vec<ProcessId>,
+}
+
+/// An attempt to connect failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct ConnectFailed {
+    /// When.
+    #[serde(deserialize_with = "scalar::time")]
+    pub ts: Time,
+    /// Whose.
+    #[serde(deserialize_with = "scalar::pid")]
+    pub pid: u32,
+    /// When that started.
+    #[serde(deserialize_with = "scalar::time")]
+    pub start: Time,
+    /// Towards whom.
+    #[serde(deserialize_with = "scalar::address")]
+    pub peer: SocketAddr,
+    /// Why: an errno or its name.
+    #[serde(deserialize_with = "scalar::errno")]
+    pub error: u16,
+}
+
+/// Events were lost.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Loss {
+    /// When that was noticed.
+    #[serde(deserialize_with = "scalar::time")]
+    pub ts: Time,
+    /// How many.
+    #[serde(deserialize_with = "scalar::bytes")]
+    pub count: u64,
+    /// Why.
+    pub cause: String,
+    /// Since when they may be missing.
+    #[serde(deserialize_with = "scalar::time")]
+    pub since: Time,
+}
+
+/// The books were compared with the kernel's tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct Reconciled {
+    /// When.
+    #[serde(deserialize_with = "scalar::time")]
+    pub ts: Time,
+    /// Open connections that were confirmed.
+    #[serde(deserialize_with = "scalar::bytes")]
+    pub open: u64,
+    /// Connections that were not known.
+    #[serde(default, deserialize_with = "scalar::number")]
+    pub added: Option<u64>,
+    /// Connections that nobody held any more.
+    #[serde(default, deserialize_with = "scalar::number")]
+    pub ended: Option<u64>,
+}
+
+/// Time has passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct Tick {
+    /// Until then.
+    #[serde(deserialize_with = "scalar::time")]
+    pub ts: Time,
+}
+
+/// Which code opened a connection: known, and not used yet.
+#[derive(Deserialize)]
+struct Stack {
+    #[serde(deserialize_with = "scalar::time")]
+    ts: Time,
+    #[serde(rename = "id")]
+    _id: IgnoredAny,
+    #[serde(rename = "frames")]
+    _frames: Vec<IgnoredAny>,
+}
+
+impl Line {
+    /// Reads a line; `None` if its kind is not known here.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(line: &str) -> Result<Option<Self>, serde_json::Error> {
+        let read = match kind::of(line)?.as_ref() {
+            "opened" => Self::Opened(serde_json::from_str(line)?),
+            "released" => Self::Released(serde_json::from_str(line)?),
+            "ended" => Self::Ended(serde_json::from_str(line)?),
+            "activity" => Self::Activity(serde_json::from_str(line)?),
+            "unaccepted" => Self::Unaccepted(serde_json::from_str(line)?),
+            "half_closed_remote" => Self::Phase(Turn::HalfClosedRemote, serde_json::from_str(line)?),
+            "half_closed_local" => Self::Phase(Turn::HalfClosedLocal, serde_json::from_str(line)?),
+            "dead_held" => Self::Phase(Turn::DeadHeld, serde_json::from_str(line)?),
+            "holders" => Self::Holders(serde_json::from_str(line)?),
+            "process" => Self::Process(serde_json::from_str(line)?),
+            "process_exit" => Self::ProcessExit(serde_json::from_str(line)?),
+            "connect_failed" => Self::ConnectFailed(serde_json::from_str(line)?),
+            "tick" => Self::Tick(serde_json::from_str(line)?),
+            "loss" => Self::Loss(serde_json::from_str(line)?),
+            "reconciled" => Self::Reconciled(serde_json::from_str(line)?),
+            "stack" => Self::Other(serde_json::from_str::<Stack>(line)?.ts),
+            "header" => Self::Header(serde_json::from_str(line)?),
+            _ => {
+                // Unknown, but sound.
+                serde_json::from_str::<IgnoredAny>(line)?;
+                return Ok(None);
+            }
+        };
+        Ok(Some(read))
+    }
+
+    /// Its time.
+    pub fn ts(&self) -> Time {
+        match self {
+            Self::Header(header) => header.ts,
+            Self::Process(process) => process.ts,
+            Self::ProcessExit(exit) => exit.ts,
+            Self::Opened(opened) => opened.ts,
+            Self::Unaccepted(unaccepted) => unaccepted.ts,
+            Self::Phase(_, at) | Self::Released(at) | Self::Ended(at) => at.ts,
+            Self::Activity(activity) => activity.ts,
+            Self::Holders(holders) => holders.ts,
+            Self::ConnectFailed(failed) => failed.ts,
+            Self::Loss(loss) => loss.ts,
+            Self::Reconciled(reconciled) => reconciled.ts,
+            Self::Tick(tick) => tick.ts,
+            Self::Other(ts) => *ts,
+        }
+    }
+}
