@@ -54,8 +54,8 @@ pub struct Sight {
     pub began: Time,
     /// Begin of the window.
     pub since: Time,
-    /// Opened and closed in the window.
-    pub counts: (u64, u64),
+    /// Opened and closed, since when.
+    pub counts: (u64, u64, Time),
     /// Growth.
     pub per_hour: Option<Interval>,
     /// The beat.
@@ -84,7 +84,12 @@ pub fn leak(sight: &Sight, ledger: &Ledger, thresholds: &Thresholds, now: Time) 
     }
     let period = sight.picture.map_or(Duration::ZERO, |(period, _)| period);
     let picture = sight.picture.map(|(_, picture)| picture);
-    let usage = Usage::of(ledger, key, now, period * 2);
+    let window = match sight.basis {
+        // They were there before.
+        Basis::Accumulated => Time(0),
+        _ => sight.since,
+    };
+    let usage = Usage::of(ledger, key, now, (window, period * 2));
     let is_unused = usage.is_some_and(|usage| usage.unused_share() >= thresholds.unused);
     let standing = key.process().and_then(|process| ledger.budget(process, now));
     let forecast = sight
@@ -120,6 +125,7 @@ pub fn leak(sight: &Sight, ledger: &Ledger, thresholds: &Thresholds, now: Time) 
         evidence: Evidence {
             since: sight.since,
             until: now,
+            counted_since: sight.counts.2,
             opened: sight.counts.0,
             closed: sight.counts.1,
             survivors: picture.map_or_else(Vec::new, |picture| picture.survivors.to_vec()),

@@ -168,16 +168,19 @@ pub enum Basis {
     Row,
 }
 
-/// What was seen. What was opened and closed is counted over the window.
+/// What was seen.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evidence {
     /// Begin of the window.
     pub since: Time,
     /// Its end: when the verdict was last looked at.
     pub until: Time,
-    /// Opened in the window; with [`Basis::Accumulated`], those that were found.
+    /// Since when openings and closes are counted: where the verdict rests on survivors, since the tracer has known
+    /// these connections.
+    pub counted_since: Time,
+    /// Opened since then; with [`Basis::Accumulated`], those that were found.
     pub opened: u64,
-    /// Closed in the window.
+    /// Closed since then.
     pub closed: u64,
     /// Of what opened in each period of the window, the oldest first: how many are open still. Empty where the basis
     /// knows no periods.

@@ -43,12 +43,14 @@ pub fn is_enough(
     if candidate.population == Population::Gone || candidate.teeth.is_some() || candidate.lives.is_some() {
         return is_rollup_of_many(watch, candidate.population, ledger, None, survivors, thresholds);
     }
-    let usage = Usage::of(ledger, &watch.key, now, rings::period(candidate.scale) * 2);
+    let period = rings::period(candidate.scale);
+    let since = candidate.at.begin(watch.phase).earlier(period * describe::WINDOW);
+    let usage = Usage::of(ledger, &watch.key, now, (since, period * 2));
     let factor = usage.map_or(1.0, |usage| {
         if usage.unused_share() >= thresholds.unused {
             thresholds.unused_factor
         } else if usage.used_share() >= thresholds.used {
-            if rings::period(candidate.scale) * describe::WINDOW >= DAY {
+            if period * describe::WINDOW >= DAY {
                 thresholds.used_factor_days
             } else {
                 thresholds.used_factor

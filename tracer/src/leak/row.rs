@@ -273,7 +273,7 @@ impl Alert {
             picture: None,
             began: evidence.since,
             since: evidence.since,
-            counts: (evidence.opened, evidence.closed),
+            counts: (evidence.opened, evidence.closed, evidence.since),
             per_hour: evidence.per_hour(),
             cadence: None,
             closed_ever: evidence.closed_before + evidence.closed,

@@ -162,6 +162,7 @@ fn finding(
     let evidence = Evidence {
         since: told.since,
         until: now,
+        counted_since: told.since,
         opened: count(attempts).into(),
         closed: 0,
         survivors: Vec::new(),

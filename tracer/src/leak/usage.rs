@@ -32,16 +32,16 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// Of the connections of a watch that are at least this old; `None` if nobody tells what connections carry, or none
-    /// is that old.
-    pub fn of(ledger: &Ledger, key: &Key, now: Time, least_age: Duration) -> Option<Self> {
+    /// Of the connections of a watch that opened in a window and are at least this old: what was there before is not what
+    /// grows. `None` if nobody tells what connections carry, or there are none.
+    pub fn of(ledger: &Ledger, key: &Key, now: Time, (since, least_age): (Time, Duration)) -> Option<Self> {
         if !ledger.tells_traffic() {
             return None;
         }
         let mut usage = Self::default();
         for (_, connection) in members(ledger, key, Population::All) {
             let age = now.since(connection.opened);
-            if age < least_age {
+            if age < least_age || connection.opened < since {
                 continue;
             }
             let silent = silent_for(connection, now).unwrap_or(age);

@@ -402,3 +402,14 @@ fn vote(votes: &mut u8, is_candidate: bool, candidate: Candidate, candidates: &m
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The budget: 1.2 KiB for a group in which no peer is gone.
+    #[test]
+    fn a_watch_is_small() {
+        assert!(size_of::<Watch>() <= 1228, "{} bytes", size_of::<Watch>());
+    }
+}

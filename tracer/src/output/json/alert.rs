@@ -58,7 +58,7 @@ pub(super) fn alert(
             evidence::Basis::Sawtooth { times } => Some(times),
             _ => None,
         },
-        span_seconds: seconds(evidence.until.since(evidence.since)),
+        span_seconds: seconds(evidence.until.since(evidence.counted_since)),
         opened: evidence.opened,
         closed: evidence.closed,
         closed_ever: evidence.closed_ever,

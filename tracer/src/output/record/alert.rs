@@ -57,9 +57,10 @@ pub struct Alert {
     /// How often all were closed at once; only where the basis is `sawtooth`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub times: Option<u32>,
-    /// Seconds in which what was opened and closed is counted: the window. It ends when the verdict was last looked at.
+    /// Seconds in which what was opened and closed is counted; where the basis is survivors, since the tracer has known
+    /// these connections. They end when the verdict was last looked at.
     pub span_seconds: f64,
-    /// Connections opened in the window; where the basis is `accumulated`, those that were found.
+    /// Connections opened in that time; where the basis is `accumulated`, those that were found.
     pub opened: u64,
     /// Connections closed in the window.
     pub closed: u64,

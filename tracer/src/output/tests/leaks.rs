@@ -83,6 +83,7 @@ pub fn leak(change: impl FnOnce(&mut Leak)) -> Leak {
         },
         evidence: Evidence {
             since: began,
+            counted_since: began,
             until: NOW,
             opened: 336,
             closed: 0,
@@ -306,6 +307,7 @@ fn any_evidence() -> impl Strategy<Value = Evidence> {
                 let [since, until, opened, closed, matured, left, closed_ever] = numbers;
                 Evidence {
                     since: Time(since),
+                    counted_since: Time(since),
                     until: Time(until),
                     opened,
                     closed,

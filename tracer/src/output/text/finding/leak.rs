@@ -179,7 +179,7 @@ fn now_open(leak: &Leak) -> String {
 fn story(leak: &Leak, wall: Wall, now: Time) -> String {
     let evidence = &leak.evidence;
     let opened = evidence.opened;
-    let window = span::human(evidence.until.since(evidence.since));
+    let window = span::human(evidence.until.since(evidence.counted_since));
     let flow = match (leak.basis, leak.class) {
         (Basis::Accumulated, _) => format!("{opened} were there when the tracer came"),
         (_, Class::BlackHole) => format!("{opened} began within {window}"),
