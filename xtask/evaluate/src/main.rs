@@ -19,7 +19,7 @@ use evaluate::{
     report::{self, Style},
     selection,
 };
-use tracer::cli::args::Detection;
+use tracer::{bpf::filter::Filter, cli::args::Detection};
 
 /// Measure how well the tracer, and simpler rules, tell leaks from healthy workloads.
 #[derive(Parser)]
@@ -112,7 +112,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         seeds: cli.seeds,
         disturbed: cli.disturbed.unwrap_or(cli.seeds / 10),
         options: Options {
-            parameters: cli.detection.into_settings().map_err(anyhow::Error::msg)?,
+            parameters: cli.detection.into_rules(&Filter::default())?,
             tick: cli.tick,
             baselines: !cli.no_baselines,
             ..Options::default()
