@@ -148,7 +148,7 @@ fn restart(mut world: World, moment: f64, away: f64, heir: impl Fn(Process) -> P
         let Some(process) = world.processes.get_mut(number) else {
             continue;
         };
-        if (process.started..process.ends).contains(&moment) {
+        if process.lives(moment) {
             let heir = Process {
                 started,
                 ends: process.ends.max(started),

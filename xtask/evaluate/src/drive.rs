@@ -1,8 +1,5 @@
 //! Feeds a world through the books and the detectors of the tracer, as it would have met them live.
 
-mod kernel;
-mod timeline;
-
 use std::time::Duration;
 
 use tracer::{
@@ -17,11 +14,11 @@ use crate::{
     accusation::{Accusation, Docket},
     baseline::Baselines,
     disturbance::Faults,
+    kernel::Kernel,
     random::Random,
+    timeline::Timeline,
     world::{MINUTE, World},
 };
-use kernel::Kernel;
-use timeline::Timeline;
 
 /// How a world is driven.
 #[derive(Clone, Copy, Debug)]

@@ -30,11 +30,13 @@ impl World {
         changes.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         let mut used: Vec<i64> = self.processes.iter().map(|process| process.base.into()).collect();
         let mut half: Vec<Option<i64>> = vec![None; used.len()];
+        let mut full = vec![NEVER; used.len()];
         for (at, change, process) in changes {
-            let (Some(true), Some(used), Some(half), Some(limit)) = (
+            let (Some(true), Some(used), Some(half), Some(full), Some(limit)) = (
                 leaking.get(process),
                 used.get_mut(process),
                 half.get_mut(process),
+                full.get_mut(process),
                 self.processes
                     .get(process)
                     .map(|process| i64::from(process.limit)),
@@ -52,28 +54,35 @@ impl World {
                     self.half_used = self.half_used.min(at);
                 }
                 if *used >= limit {
-                    self.exhausted = self.exhausted.min(at);
+                    *full = full.min(at);
                 }
             } else {
                 *used += change;
             }
         }
+        self.exhausted = full.iter().copied().fold(NEVER, f64::min);
         let end = self
             .target
             .map_or(self.exhausted, |target| self.exhausted.max(onset + target.within));
         self.horizon = self.horizon.min(end);
-        self.refuse();
+        self.refuse(&full);
         self
     }
 
-    /// Where a leak's world goes on without descriptors, what would open waits to be accepted, or does not come about.
-    fn refuse(&mut self) {
-        let (from, to) = (self.exhausted, self.horizon);
+    /// Where a leak's world goes on although processes are `full`, what would open waits to be accepted until they end,
+    /// or does not come about.
+    fn refuse(&mut self, full: &[f64]) {
+        let (processes, end) = (&self.processes, self.horizon);
         self.connections.retain_mut(|connection| {
-            let is_refused = from < connection.opened && connection.opened <= to;
+            let (Some(process), Some(full)) =
+                (processes.get(connection.process), full.get(connection.process))
+            else {
+                return true;
+            };
+            let is_refused = *full < connection.opened && connection.opened <= end;
             if is_refused && connection.direction == Direction::Inbound {
                 connection.entrance = Entrance::Unaccepted;
-                (connection.closed, connection.lost) = (NEVER, None);
+                (connection.closed, connection.lost) = (process.ends, None);
             }
             !is_refused || connection.direction == Direction::Inbound
         });

@@ -170,9 +170,16 @@ impl World {
         }
         let shares = self.processes.iter().zip(used).zip(leaks);
         shares
-            .filter(|((process, _), leaks)| *leaks && process.started <= at && at < process.ends)
+            .filter(|((process, _), leaks)| *leaks && process.lives(at))
             .map(|((process, used), _)| f64::from(used) / f64::from(process.limit))
             .fold(0.0, f64::max)
+    }
+}
+
+impl Process {
+    /// Whether it is there at this moment.
+    pub fn lives(&self, at: f64) -> bool {
+        (self.started..self.ends).contains(&at)
     }
 }
 
@@ -217,7 +224,9 @@ impl Connection {
         /// A small request, and a small answer.
         const EACH: f64 = 200.0;
         let last = at - self.idle_at(at) - self.opened;
-        whole_u64(EACH * (1.0 + last.max(0.0) / self.every.min(1.0 + last.max(0.0))))
+        let bytes = EACH * (1.0 + last.max(0.0) / self.every.min(1.0 + last.max(0.0)));
+        // The same at every moment of a silence, however the sums above are rounded.
+        whole_u64(bytes.round())
     }
 }
 
