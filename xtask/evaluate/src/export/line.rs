@@ -164,6 +164,7 @@ pub fn word(direction: Direction) -> &'static str {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
 fn as_string<S: Serializer>(id: &ConnectionId, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&id.0)
 }

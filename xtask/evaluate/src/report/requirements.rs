@@ -116,14 +116,18 @@ fn in_time(grid: &mut Grid, family: &[&Result]) {
         let missed = outcomes.iter().filter(|outcome| outcome.hit.is_none()).count();
         format!("{missed} of {} not found", outcomes.len())
     };
-    let mut wanted = format!("within {}", span(within));
-    let mut measured = found;
-    if wished < within {
+    let wanted = format!("within {}", span(within));
+    let (wanted, measured) = if wished < within {
         let share = outcomes.iter().filter(|outcome| after(outcome) <= wished).count();
         let share = percent(real(share) / real(outcomes.len()));
-        wanted += &format!(", better {}", span(wished));
-        measured += &format!(", {share} in {}", span(wished));
-    }
+        let wished = span(wished);
+        (
+            format!("{wanted}, better {wished}"),
+            format!("{found}, {share} in {wished}"),
+        )
+    } else {
+        (wanted, found)
+    };
     grid.row([format!("{name}: found"), wanted, measured, met(worst <= within)]);
 }
 
