@@ -96,6 +96,13 @@ impl Analysis {
         self.out
     }
 
+    /// The processes that findings which are not resolved are about.
+    pub fn accused(&self) -> Vec<ProcessId> {
+        let mut processes = Vec::new();
+        self.detector.accused(&mut processes);
+        processes
+    }
+
     /// Whether a fresh look at the kernel's tables could change a verdict.
     pub fn is_suspicious(&self, now: Time) -> bool {
         self.detector.is_suspicious(now, &self.ledger)

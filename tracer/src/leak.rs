@@ -26,7 +26,7 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
-use crate::model::{fact::Fact, ledger::Ledger, time::Time};
+use crate::model::{connection::ProcessId, fact::Fact, ledger::Ledger, time::Time};
 use finding::Finding;
 use row::{RowParameters, RowRule};
 use stall::{StallParameters, StallRule};
@@ -40,6 +40,9 @@ pub trait Detector {
 
     /// Looks at the state of things and appends what is news. Called about once a second.
     fn tick(&mut self, now: Time, ledger: &Ledger, findings: &mut Vec<Finding>);
+
+    /// The processes that findings which are not resolved are about: worth a look whether they are still there.
+    fn accused(&self, _processes: &mut Vec<ProcessId>) {}
 
     /// Whether a fresh snapshot before the next [`tick`](Self::tick) could change its verdict: something is about to be
     /// accused, or waits to be acquitted.
@@ -98,6 +101,12 @@ impl Detector for Rules {
     fn tick(&mut self, now: Time, ledger: &Ledger, findings: &mut Vec<Finding>) {
         for rule in &mut self.0 {
             rule.tick(now, ledger, findings);
+        }
+    }
+
+    fn accused(&self, processes: &mut Vec<ProcessId>) {
+        for rule in &self.0 {
+            rule.accused(processes);
         }
     }
 

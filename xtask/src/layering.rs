@@ -4,7 +4,7 @@
 use crate::source::{self, Source};
 
 /// Directories and files of the core.
-const PURE: [&str; 17] = [
+const PURE: [&str; 18] = [
     "tracer/src/btf",
     "tracer/src/model",
     "tracer/src/leak",
@@ -22,6 +22,7 @@ const PURE: [&str; 17] = [
     "tracer/src/procfs/link",
     "tracer/src/procfs/stat",
     "tracer/src/procfs/status",
+    "tracer/src/recording",
 ];
 
 /// What the core must not mention. Time is an argument there.

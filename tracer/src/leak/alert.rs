@@ -143,16 +143,15 @@ impl Alert {
 
     /// What there is to say about it.
     pub fn sight(&self, watch: &Watch) -> Sight {
-        let counts = match self.picture {
-            Some(_) => (watch.opened, watch.closed, watch.since),
-            None => {
-                let (opened, closed) = self.at_opening;
-                (
-                    self.counts.0 + watch.opened.saturating_sub(opened),
-                    self.counts.1 + watch.closed.saturating_sub(closed),
-                    self.since,
-                )
-            }
+        let counts = if self.picture.is_some() {
+            (watch.opened, watch.closed, watch.since)
+        } else {
+            let (opened, closed) = self.at_opening;
+            (
+                self.counts.0 + watch.opened.saturating_sub(opened),
+                self.counts.1 + watch.closed.saturating_sub(closed),
+                self.since,
+            )
         };
         Sight {
             key: watch.key,

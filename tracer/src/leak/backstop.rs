@@ -37,6 +37,11 @@ struct Told {
 }
 
 impl Backstop {
+    /// Adds the processes that were told.
+    pub fn accused(&self, processes: &mut Vec<ProcessId>) {
+        processes.extend(self.told.keys());
+    }
+
     /// Looks at all processes; those that are `accused` already are told there.
     pub fn look(
         &mut self,

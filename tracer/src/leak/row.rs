@@ -14,7 +14,7 @@ use super::{
     watch::{Key, Population},
 };
 use crate::model::{
-    connection::GroupKey,
+    connection::{GroupKey, ProcessId},
     fact::{Fact, Start},
     ledger::Ledger,
     time::Time,
@@ -161,7 +161,7 @@ impl Detector for RowRule {
             };
             let open = entry.tally.open;
             let stage = match &mut watch.alert {
-                Some(alert) => alert.follow(open),
+                Some(alert) => alert.follow(open, ledger.has_exited(group.process)),
                 None => watch.accuse(*parameters, group, ledger, now).map(|row| {
                     watch.alert = Some(Alert {
                         number: *next,
@@ -184,6 +184,11 @@ impl Detector for RowRule {
         // New ones last.
         news.sort_unstable_by_key(|finding| finding.id);
         findings.append(&mut news);
+    }
+
+    fn accused(&self, processes: &mut Vec<ProcessId>) {
+        let accused = self.watched.iter().filter(|(_, watch)| watch.alert.is_some());
+        processes.extend(accused.map(|(group, _)| group.process));
     }
 
     fn is_suspicious(&self, now: Time, ledger: &Ledger) -> bool {
@@ -302,10 +307,14 @@ impl Alert {
     }
 
     /// What is news about it, now that `open` connections are open.
-    fn follow(&mut self, open: u32) -> Option<Stage> {
+    fn follow(&mut self, open: u32, exited: bool) -> Option<Stage> {
         self.peak = self.peak.max(open);
         if open <= self.peak / 2 {
-            return Some(Stage::Resolved(Resolution::Drained));
+            return Some(Stage::Resolved(if exited {
+                Resolution::ProcessExited
+            } else {
+                Resolution::Drained
+            }));
         }
         if open >= self.told.saturating_mul(2) {
             self.told = open;

@@ -370,7 +370,7 @@ impl Marks {
                 ..candidate
             });
         }
-        let least = thresholds.unused_factor.min(1.0) * need;
+        let least = thresholds.unused_factor.min(thresholds.quiet_factor).min(1.0) * need;
         let is_candidate = grows && survivors >= least && shape::long_flow(&picture) >= thresholds.long_flow;
         vote(votes, is_candidate, candidate, candidates);
         forgiven

@@ -15,6 +15,18 @@ const STAT_BYTES: usize = 2048;
 /// Longer than any link that names an inode.
 const LINK_BYTES: usize = 64;
 
+/// Whether a process is gone, or is only waited for by its parent. What cannot be read counts as there.
+pub fn has_exited(process: ProcessId) -> bool {
+    if process == ProcessId::KERNEL || process == ProcessId::OTHER {
+        return false;
+    }
+    let stat = Directory::open(process.pid).and_then(|directory| directory.read(c"stat", STAT_BYTES));
+    match stat {
+        Ok(stat) => Stat::parse(&stat).is_some_and(|stat| stat.is_dead || !stat.start.fits(process.start)),
+        Err(error) => matches!(error, Errno::NOENT | Errno::SRCH),
+    }
+}
+
 /// The directory of a process. When the process is gone, reads of it fail, whoever has its number by then
 /// (`get_proc_task`, `fs/proc/internal.h`, goes by the `struct pid`).
 pub struct Directory(OwnedFd);

@@ -36,6 +36,8 @@ pub struct Stat {
     pub comm: Comm,
     /// Start of the process.
     pub start: Ticks,
+    /// It has exited, and its parent has not taken note: state `Z` or `X`.
+    pub is_dead: bool,
 }
 
 impl Stat {
@@ -45,15 +47,17 @@ impl Stat {
         let open = file.iter().position(|&byte| byte == b'(')?;
         let close = file.iter().rposition(|&byte| byte == b')')?;
         let comm = file.get(open + 1..close)?;
-        // Field 22 of the line; after the name comes field 3.
-        let start = file
+        // After the name comes field 3 of the line; the start is field 22.
+        let mut fields = file
             .get(close + 1..)?
             .split(u8::is_ascii_whitespace)
-            .filter(|field| !field.is_empty())
-            .nth(22 - 3)?;
+            .filter(|field| !field.is_empty());
+        let state = fields.next()?;
+        let start = fields.nth(22 - 4)?;
         Some(Self {
             comm: Comm::from(comm),
             start: Ticks(decimal(start)?),
+            is_dead: matches!(state, b"Z" | b"X"),
         })
     }
 
@@ -110,7 +114,7 @@ mod tests {
         #[test]
         fn any_name_and_start_come_back(comm in prop::collection::vec(any::<u8>(), 0..15), start in any::<u64>()) {
             let stat = Stat::parse(&line(&comm, start)).unwrap();
-            prop_assert_eq!(stat, Stat { comm: Comm::from(&comm[..]), start: Ticks(start) });
+            prop_assert_eq!(stat, Stat { comm: Comm::from(&comm[..]), start: Ticks(start), is_dead: false });
         }
 
         #[test]

@@ -116,13 +116,7 @@ impl Player {
                 if ledger.phase(at.id).is_some() || ledger.disregards(at.id) {
                     self.end(at.id, at.ts, ledger, facts);
                 } else {
-                    let kind = EventKind::Released { connected: false };
-                    let event = Event {
-                        at: at.ts,
-                        id: at.id,
-                        kind,
-                    };
-                    ledger.apply(&event, facts);
+                    ledger.note_orphan();
                 }
             }
             // It may follow a release, or not: after that nothing is known of it any more.
@@ -148,7 +142,7 @@ impl Player {
             self.find(&found, Phase::Open, ledger, facts);
         }
         self.count(ledger);
-        if !self.queues.is_empty() {
+        if !self.queues.is_empty() || !ledger.listeners().is_empty() {
             let processes = &self.processes;
             let name = |process| {
                 processes
@@ -323,7 +317,7 @@ impl Player {
     }
 
     fn hold(&mut self, line: Holders, ledger: &mut Ledger, facts: &mut Vec<Fact>) {
-        if ledger.phase(line.id).is_none() {
+        if matches!(ledger.phase(line.id), None | Some(Phase::Unaccepted { .. })) {
             return;
         }
         let mut holders = line.processes;

@@ -27,7 +27,7 @@ type Place = (ProcessId, u32, u16);
 #[derive(Default)]
 pub struct Queues {
     places: HashMap<ConnectionId, (Place, Time)>,
-    queues: BTreeMap<Place, Queue>,
+    listening: BTreeMap<Place, Queue>,
     next: u64,
 }
 
@@ -50,7 +50,7 @@ impl Queues {
     ) {
         let place = (process, netns, local.port());
         let next = &mut self.next;
-        let queue = self.queues.entry(place).or_insert_with(|| {
+        let queue = self.listening.entry(place).or_insert_with(|| {
             *next += 1;
             Queue {
                 id: ListenerId(*next),
@@ -81,7 +81,7 @@ impl Queues {
     /// Its client has gone.
     pub fn give_up(&mut self, id: ConnectionId) {
         if let Some((place, since)) = self.places.get(&id)
-            && let Some(queue) = self.queues.get_mut(place)
+            && let Some(queue) = self.listening.get_mut(place)
             && let Some(waiting) = queue.waiting.get_mut(&(*since, id))
         {
             waiting.given_up = true;
@@ -91,7 +91,7 @@ impl Queues {
     /// It was accepted, or is gone.
     pub fn leave(&mut self, id: ConnectionId) {
         if let Some((place, since)) = self.places.remove(&id)
-            && let Some(queue) = self.queues.get_mut(&place)
+            && let Some(queue) = self.listening.get_mut(&place)
         {
             queue.waiting.remove(&(since, id));
         }
@@ -100,7 +100,7 @@ impl Queues {
     /// A process is gone, and so are its queues.
     pub fn forget(&mut self, process: ProcessId) {
         let places = &mut self.places;
-        self.queues.retain(|(owner, ..), queue| {
+        self.listening.retain(|(owner, ..), queue| {
             if *owner == process {
                 for (_, id) in queue.waiting.keys() {
                     places.remove(id);
@@ -112,18 +112,18 @@ impl Queues {
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.queues.is_empty()
+        self.listening.is_empty()
     }
 
     /// The queues as a snapshot would find them now.
     pub fn look(&mut self, now: Time, name: impl Fn(ProcessId) -> Comm) -> Vec<ListeningSocket> {
-        self.queues.retain(|_, queue| {
+        self.listening.retain(|_, queue| {
             if !queue.waiting.is_empty() {
                 queue.used = now;
             }
             now.since(queue.used) < MEMORY
         });
-        let queues = self.queues.iter();
+        let queues = self.listening.iter();
         let mut sockets: Vec<ListeningSocket> = queues
             .map(|((process, netns, port), queue)| ListeningSocket {
                 id: queue.id,

@@ -22,7 +22,7 @@ use crate::{
         record::{Books, ProgramMisses, Started},
         text,
     },
-    procfs::stat::Ticks,
+    procfs::{self, stat::Ticks},
     stdout::Stdout,
 };
 
@@ -192,6 +192,11 @@ impl Pipeline {
     /// Lets the detector look, and tells what it found. What was lost should have been
     /// [made good](Self::needs_reconciling) before.
     pub fn detect(&mut self, session: &mut Session, now: Time) -> anyhow::Result<()> {
+        for process in self.analysis.accused() {
+            if procfs::process::has_exited(process) {
+                self.analysis.change(|ledger, _| ledger.note_exit(process));
+            }
+        }
         if !self.analysis.detect(now) {
             return Ok(());
         }

@@ -17,6 +17,11 @@ impl Ledger {
         self.connections.get(&id).map(|connection| connection.phase)
     }
 
+    /// Counts what was told of a connection whose opening was not.
+    pub fn note_orphan(&mut self) {
+        self.irregularities.orphans += 1;
+    }
+
     /// Leaves a connection out, until it ends.
     pub fn disregard(&mut self, id: ConnectionId) {
         if self.unwatched.len() < self.limits.connections {
