@@ -110,7 +110,7 @@ impl Thresholds {
             unused_factor: 0.6,
             quiet_factor: 0.85,
             used: 0.7,
-            used_factor: 3.5,
+            used_factor: 3.0,
             used_factor_days: 1.5,
             beat_factor: 0.6,
             spread_factor: 1.4,

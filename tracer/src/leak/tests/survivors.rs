@@ -269,7 +269,7 @@ fn a_burst_is_no_surge() {
 #[test]
 fn what_the_peer_has_closed_counts_for_more() {
     let mut world = World::new(1024);
-    for second in 0..HOUR {
+    for second in 0..2 * HOUR {
         if second.is_multiple_of(60) {
             let id = world.open();
             world.tick();
@@ -280,8 +280,10 @@ fn what_the_peer_has_closed_counts_for_more() {
     }
     let (_, leak) = world.first();
     assert!(matches!(leak.basis, Basis::PeerGone { .. }), "{:?}", leak.basis);
-    assert_eq!((leak.class, leak.tier), (Class::CloseMissing, Tier::Confirmed));
+    assert_eq!((leak.class, leak.tier), (Class::CloseMissing, Tier::Suspected));
     assert!(leak.open <= 30, "{}", leak.open);
+    let (_, last) = world.told.last().unwrap();
+    assert_eq!(self::leak(last).tier, Tier::Confirmed, "a longer window agrees");
 }
 
 #[test]
