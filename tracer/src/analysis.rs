@@ -19,6 +19,7 @@ use crate::{
         record::{Body, Books, Loss, ProgramMisses, Started, Summary, Totals},
         table, text,
     },
+    recording::journal::Journal,
     stdout::Stdout,
 };
 use telling::Telling;
@@ -58,6 +59,8 @@ pub struct Analysis {
     pub compared: Option<Comparison>,
     alerts: u64,
     alerts_open: u64,
+    /// What changes, if it is recorded.
+    journal: Option<Journal>,
 }
 
 impl Analysis {
@@ -78,7 +81,25 @@ impl Analysis {
             compared: None,
             alerts: 0,
             alerts_open: 0,
+            journal: None,
         }
+    }
+
+    /// Keeps a journal from now on.
+    pub fn keep_journal(&mut self) {
+        self.ledger.keep_journal();
+        self.journal = Some(Journal::new());
+    }
+
+    /// The journal, and the books that it is about.
+    pub fn journal(&mut self) -> Option<(&mut Journal, &Ledger)> {
+        Some((self.journal.as_mut()?, &self.ledger))
+    }
+
+    /// The processes that the next findings to be told are about.
+    pub fn found(&self) -> Vec<(ProcessId, Comm)> {
+        let findings = self.findings.iter();
+        findings.map(|finding| (finding.process, finding.comm)).collect()
     }
 
     /// The books.
@@ -111,8 +132,13 @@ impl Analysis {
     /// Changes the books, and lets the rules know.
     pub fn change<T>(&mut self, change: impl FnOnce(&mut Ledger, &mut Vec<Fact>) -> T) -> T {
         let result = change(&mut self.ledger, &mut self.facts);
+        if let Some(journal) = &mut self.journal {
+            journal.note(&self.facts, &self.ledger);
+        }
         for fact in self.facts.drain(..) {
-            self.detector.observe(&fact);
+            if !fact.is_for_journals() {
+                self.detector.observe(&fact);
+            }
         }
         result
     }

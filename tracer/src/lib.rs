@@ -21,6 +21,7 @@ pub mod list;
 pub mod model;
 pub mod output;
 pub mod procfs;
+pub mod record;
 pub mod recording;
 pub mod replay;
 pub mod require;

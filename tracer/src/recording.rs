@@ -2,6 +2,8 @@
 //!
 //! Pure: bytes and lines in, lines and changes of the ledger out. Files are opened by [`replay`](crate::replay).
 
+pub mod books;
+pub mod journal;
 pub mod kind;
 pub mod line;
 pub mod player;
@@ -10,6 +12,7 @@ pub mod reader;
 pub mod scalar;
 pub mod schedule;
 pub mod wall;
+pub mod written;
 
 #[cfg(test)]
 mod tests;

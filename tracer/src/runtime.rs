@@ -27,6 +27,7 @@ use crate::{
     exit::NotPossible,
     ingest::ring::Reader,
     output::json::Wall,
+    record::Recorder,
     require,
     stdout::{Closed, Stdout},
 };
@@ -56,11 +57,13 @@ pub fn run(settings: &Settings) -> anyhow::Result<()> {
     if let Err(error) = environment::ensure_tracefs() {
         info!("tracefs cannot be used here: {error}");
     }
+    // Before anything is attached: what is in its way is the user's to clear.
+    let recorder = settings.record.clone().map(Recorder::create).transpose()?;
     let started = attach(settings)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    match runtime.block_on(trace(settings, started)) {
+    match runtime.block_on(trace(settings, started, recorder)) {
         Err(error) if error.downcast_ref::<Closed>().is_some() => Ok(()),
         ended => ended,
     }
@@ -73,7 +76,7 @@ fn attach(settings: &Settings) -> anyhow::Result<Started> {
     })
 }
 
-async fn trace(settings: &Settings, started: Started) -> anyhow::Result<()> {
+async fn trace(settings: &Settings, started: Started, recorder: Option<Recorder>) -> anyhow::Result<()> {
     let Started {
         mut session,
         ring,
@@ -91,7 +94,7 @@ async fn trace(settings: &Settings, started: Started) -> anyhow::Result<()> {
     let wall = Wall::new(boot_time(), SystemTime::now());
     let terminal = stdout().is_terminal();
     let mut reader = Reader::new(ring)?;
-    let mut pipeline = Pipeline::new(settings, wall, boot_time(), Stdout::new()?);
+    let mut pipeline = Pipeline::new(settings, wall, boot_time(), Stdout::new()?, recorder);
     let mut look = Look::new(settings.snapshots, &session);
     let degraded = session.coverage().degraded().into_iter();
     let degraded = degraded.chain(look.degraded(&session)).collect();

@@ -15,7 +15,7 @@ pub use self::{
     list::{By, List},
     replay::{Replay, Until},
 };
-use super::values::{byte_size, count, share, span};
+use super::values::{byte_size, count, file_size, share, span};
 use crate::bpf::environment::VMLINUX_BTF;
 
 /// Watches TCP connections being opened and closed, and tells which process leaks them, to whom and how fast.
@@ -125,6 +125,16 @@ pub struct Watch {
     /// Stop after this time
     #[arg(long, value_name = "TIME", value_parser = span, help_heading = "Output")]
     pub duration: Option<Duration>,
+
+    /// Record what happens to this file, for `tracer replay`; it names addresses, processes and command lines
+    #[arg(long, value_name = "PATH", help_heading = "Recording")]
+    pub record: Option<PathBuf>,
+    /// Put the file aside as PATH.1, PATH.2 and so on when it is larger than this
+    #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = file_size, help_heading = "Recording")]
+    pub record_size: u64,
+    /// Delete the oldest files so that all are no larger than this together
+    #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = file_size, help_heading = "Recording")]
+    pub record_total: u64,
 
     /// The hooks to use
     #[arg(long, value_enum, default_value_t = BackendChoice::Auto, help_heading = "Kernel")]

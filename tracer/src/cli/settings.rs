@@ -16,6 +16,7 @@ use crate::{
         thresholds::{Sensitivity, Thresholds},
     },
     model::{connection::Direction, ledger::Limits},
+    record::RecordSettings,
 };
 
 /// What the analysis needs to know, live or of a recording.
@@ -50,6 +51,8 @@ pub struct Settings {
     pub simulate_loss: f64,
     /// Where the kernel's type information is.
     pub btf: PathBuf,
+    /// Where to record what happens.
+    pub record: Option<RecordSettings>,
 }
 
 impl Watch {
@@ -94,6 +97,11 @@ impl Watch {
             snapshots: self.snapshots,
             simulate_loss: self.simulate_loss,
             btf: self.btf,
+            record: self.record.map(|path| RecordSettings {
+                path,
+                size: self.record_size,
+                total: self.record_total,
+            }),
         })
     }
 }

@@ -146,6 +146,29 @@ pub fn byte_size(text: &str) -> Result<u32, String> {
     }
 }
 
+/// So many bytes, a recording's worth of them.
+///
+/// # Errors
+/// When it is none.
+pub fn file_size(text: &str) -> Result<u64, String> {
+    const HELP: &str = "a size is a number of bytes from 64KiB to 1TiB, like 64MiB";
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit: u64 = match text.get(digits.len()..).unwrap_or_default() {
+        "" => 1,
+        "KiB" | "K" | "k" => 1 << 10,
+        "MiB" | "M" => 1 << 20,
+        "GiB" | "G" => 1 << 30,
+        "TiB" | "T" => 1 << 40,
+        _ => return Err(HELP.to_owned()),
+    };
+    digits
+        .parse::<u64>()
+        .ok()
+        .and_then(|number| number.checked_mul(unit))
+        .filter(|bytes| (1 << 16..=1 << 40).contains(bytes))
+        .ok_or_else(|| HELP.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -14,7 +14,7 @@ use super::{
     watch::{Key, Population},
 };
 use crate::model::{
-    connection::{GroupKey, ProcessId},
+    connection::{GroupKey, Phase, ProcessId},
     fact::{Fact, Start},
     ledger::Ledger,
     time::Time,
@@ -119,12 +119,6 @@ impl Detector for RowRule {
                     evidence.last = evidence.last.max(at);
                 }
             }
-            // When it opened is not known: it is no growth that anybody saw.
-            Fact::Found { .. }
-            | Fact::Retracted { .. }
-            | Fact::PeerGone { .. }
-            | Fact::Failed { .. }
-            | Fact::FailureClosed { .. } => {}
             // The one did not close it, but has it no more; the other has it since it opened.
             Fact::Moved {
                 id, from, to, life, ..
@@ -144,6 +138,8 @@ impl Detector for RowRule {
                     evidence.closed += 1;
                 }
             }
+            // When it opened is not known of what was found: it is no growth that anybody saw.
+            _ => {}
         }
     }
 
@@ -269,7 +265,7 @@ impl Alert {
         // Almost always all of them are in one.
         let first = ledger
             .connections()
-            .filter(|(_, connection)| connection.group == group)
+            .filter(|(_, connection)| connection.group == group && connection.phase != Phase::Released)
             .min_by_key(|(id, _)| *id);
         let sight = Sight {
             key: Key::Group(group),

@@ -306,6 +306,7 @@ impl Detector for SurvivorRule {
                 self.change(from, at, |watch| watch.leave(life));
                 self.change(to, at, |watch| watch.enter(life, at));
             }
+            _ => {}
         }
     }
 

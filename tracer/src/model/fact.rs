@@ -1,7 +1,7 @@
 //! Changes of the books that a detector wants to know.
 
 use super::{
-    connection::{ConnectionId, GroupKey},
+    connection::{ConnectionId, GroupKey, Phase},
     time::Time,
 };
 
@@ -110,4 +110,61 @@ pub enum Fact {
         /// What is known of it.
         life: Life,
     },
+    /// Told to a [journal](super::ledger::Ledger::keep_journal) only: an attempt to connect is under way.
+    Attempted {
+        /// Which.
+        id: ConnectionId,
+        /// Since when.
+        at: Time,
+    },
+    /// To a journal only: a connection was found that waits to be accepted.
+    Waiting {
+        /// Which.
+        id: ConnectionId,
+        /// Since when.
+        at: Time,
+    },
+    /// To a journal only: a connection, or an attempt, went on to another phase.
+    Turned {
+        /// Which.
+        id: ConnectionId,
+        /// When.
+        at: Time,
+        /// To which.
+        phase: Phase,
+    },
+    /// To a journal only: an attempt went to another process, as with [`Fact::Moved`].
+    Passed {
+        /// Which.
+        id: ConnectionId,
+        /// When that was noticed.
+        at: Time,
+    },
+    /// To a journal only: an attempt was given up, or a connection that nobody had accepted is gone.
+    Dropped {
+        /// Which.
+        id: ConnectionId,
+        /// When.
+        at: Time,
+    },
+    /// To a journal only: there is news of what a connection carries.
+    Carried {
+        /// Which.
+        id: ConnectionId,
+    },
+}
+
+impl Fact {
+    /// Whether only a journal wants to know.
+    pub const fn is_for_journals(&self) -> bool {
+        matches!(
+            self,
+            Self::Attempted { .. }
+                | Self::Waiting { .. }
+                | Self::Turned { .. }
+                | Self::Passed { .. }
+                | Self::Dropped { .. }
+                | Self::Carried { .. }
+        )
+    }
 }

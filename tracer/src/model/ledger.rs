@@ -107,6 +107,8 @@ pub struct Ledger {
     pub(super) tells_traffic: bool,
     /// Processes that are known to have exited, of those that are in the books.
     exited: HashSet<ProcessId>,
+    /// Whether somebody keeps a journal.
+    is_journaled: bool,
 }
 
 impl Ledger {
@@ -132,6 +134,7 @@ impl Ledger {
             compared: None,
             tells_traffic: false,
             exited: HashSet::new(),
+            is_journaled: false,
         }
     }
 
@@ -176,6 +179,18 @@ impl Ledger {
         }
     }
 
+    /// Tells every change from now on, also those that no detector asks for.
+    pub fn keep_journal(&mut self) {
+        self.is_journaled = true;
+    }
+
+    /// Tells a change to whoever keeps a journal.
+    pub(super) fn note(&self, fact: Fact, facts: &mut Vec<Fact>) {
+        if self.is_journaled {
+            facts.push(fact);
+        }
+    }
+
     /// Whether a connection is in the books.
     pub(super) fn knows(&self, id: ConnectionId) -> bool {
         self.connections.contains_key(&id)
@@ -189,6 +204,11 @@ impl Ledger {
     /// All connections that were not forgotten yet, released ones included.
     pub fn connections(&self) -> impl Iterator<Item = (ConnectionId, &Connection)> {
         self.connections.iter().map(|(id, connection)| (*id, connection))
+    }
+
+    /// A connection, if it is in the books.
+    pub fn connection(&self, id: ConnectionId) -> Option<Connection> {
+        self.connections.get(&id).cloned()
     }
 
     /// The phases of the connections of a group. Looks at every connection there is.
@@ -212,6 +232,11 @@ impl Ledger {
     /// Whether the last snapshot missed a connection: it has probably closed.
     pub fn misses(&self, id: ConnectionId) -> bool {
         self.missing.contains(&id)
+    }
+
+    /// The connections that the last snapshot missed, in no order.
+    pub fn missing(&self) -> impl Iterator<Item = ConnectionId> {
+        self.missing.iter().copied()
     }
 
     /// The groups.

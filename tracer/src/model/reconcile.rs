@@ -78,9 +78,12 @@ impl Ledger {
         let directions = snapshot.directions();
         for rows in held.connections() {
             let Some(&row) = rows.first() else { continue };
-            match self.connections.get(&row.id).map(|connection| connection.phase) {
+            let was_waiting = match self.connections.get(&row.id).map(|connection| connection.phase) {
                 // It was accepted, and nobody told.
-                Some(Phase::Unaccepted { .. }) => self.forget_waiting(row.id, row.at),
+                Some(Phase::Unaccepted { .. }) => {
+                    self.forget_waiting(row.id, row.at);
+                    true
+                }
                 Some(_) => {
                     reconciled.confirmed += 1;
                     self.catch_up(row, snapshot.began, facts);
@@ -88,10 +91,15 @@ impl Ledger {
                     continue;
                 }
                 None if ended_meanwhile.contains(&row.id) => continue,
-                None => {}
-            }
+                None => false,
+            };
             let direction = directions.of(row);
-            reconciled.added += u64::from(self.add_older(row, direction, &admits, facts));
+            let is_added = self.add_older(row, direction, &admits, facts);
+            reconciled.added += u64::from(is_added);
+            if was_waiting && !is_added {
+                let (id, at) = (row.id, row.at);
+                self.note(Fact::Dropped { id, at }, facts);
+            }
         }
         let listeners = listener::of(snapshot);
         for waiting in &snapshot.waiting {
@@ -108,7 +116,9 @@ impl Ledger {
             }
         }
         for row in &snapshot.held {
-            self.note_traffic(row.id, (row.sent, row.received), row.idle, row.at);
+            if self.note_traffic(row.id, (row.sent, row.received), row.idle, row.at) {
+                self.note(Fact::Carried { id: row.id }, facts);
+            }
         }
         self.read_budgets(&snapshot.descriptors);
         self.compared = Some(snapshot.began);

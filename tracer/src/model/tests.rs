@@ -176,6 +176,7 @@ fn recount<K: Copy + Debug + Eq + Hash>(
             }
             Fact::Opened { group, .. } => told.entry(key_of(group)).or_default().0 += 1,
             Fact::Closed { group, .. } => told.entry(key_of(group)).or_default().1 += 1,
+            _ => panic!("nobody keeps a journal"),
         }
     }
     let mut sum = Counts::default();

@@ -55,17 +55,19 @@ impl Wall {
     }
 
     /// Follows a wall clock that was stepped. Small differences are the noise of reading two clocks one after the
-    /// other, and would make one moment look like two.
-    pub fn follow(&mut self, now: Time, wall: SystemTime) {
+    /// other, and would make one moment look like two. Says whether it was.
+    pub fn follow(&mut self, now: Time, wall: SystemTime) -> bool {
         const NOISE: Duration = Duration::from_millis(100);
         let there = Self::new(now, wall);
         let distance = there
             .boot
             .duration_since(self.boot)
             .unwrap_or_else(|earlier| earlier.duration());
-        if distance > NOISE {
+        let is_news = distance > NOISE;
+        if is_news {
             *self = there;
         }
+        is_news
     }
 
     /// The moment at which the wall clock shows this time; boot if that lies before it.
@@ -73,10 +75,16 @@ impl Wall {
         Time(0) + wall.duration_since(self.boot).unwrap_or_default()
     }
 
+    /// What the wall clock shows at this time.
+    pub fn system_time(self, at: Time) -> SystemTime {
+        let last = SystemTime::UNIX_EPOCH + LAST_MOMENT;
+        self.boot.checked_add(at.since(Time(0))).unwrap_or(last)
+    }
+
     /// RFC 3339, UTC, milliseconds.
     pub fn rfc3339(self, at: Time) -> String {
         let last = SystemTime::UNIX_EPOCH + LAST_MOMENT;
-        let moment = self.boot.checked_add(at.since(Time(0))).unwrap_or(last);
+        let moment = self.system_time(at);
         // Outside these bounds the formatter panics.
         humantime::format_rfc3339_millis(moment.clamp(SystemTime::UNIX_EPOCH, last)).to_string()
     }

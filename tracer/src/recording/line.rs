@@ -1,5 +1,9 @@
 //! What stands in a line, by its kind.
 
+mod ours;
+
+pub use ours::{Books, Clock, Degraded, InQueue, Listener, Origin};
+
 use std::{net::SocketAddr, time::Duration};
 
 use serde::{Deserialize, de::IgnoredAny};
@@ -23,6 +27,8 @@ pub enum Line {
     Process(Box<Process>),
     /// A process is gone.
     ProcessExit(ProcessExit),
+    /// An attempt to connect is under way.
+    Connecting(Opened),
     /// A process has a connection.
     Opened(Opened),
     /// A connection waits to be accepted.
@@ -43,6 +49,18 @@ pub enum Line {
     Loss(Box<Loss>),
     /// The books were compared with the kernel's tables.
     Reconciled(Reconciled),
+    /// The next comparison does not find this connection.
+    Missing(At),
+    /// A listening socket.
+    Listener(Box<Listener>),
+    /// What was counted.
+    Books(Box<Books>),
+    /// The wall clock was set.
+    Clock(Box<Clock>),
+    /// Something is not seen.
+    Degraded(Box<Degraded>),
+    /// All that is open has been told.
+    State(Tick),
     /// Time has passed.
     Tick(Tick),
     /// Something that changes nothing that is known here.
@@ -69,6 +87,9 @@ pub struct Header {
     /// The hooks that were in use.
     #[serde(default)]
     pub backend: Option<String>,
+    /// What only tracer says there.
+    #[serde(default, deserialize_with = "ours::lenient")]
+    pub tracer: Origin,
 }
 
 /// What is known of a process; may come again with newer values.
@@ -95,12 +116,24 @@ pub struct Process {
     /// Its control group.
     #[serde(default)]
     pub cgroup: Option<String>,
+    /// Its systemd unit.
+    #[serde(default)]
+    pub unit: Option<String>,
+    /// The id of its container.
+    #[serde(default)]
+    pub container: Option<String>,
+    /// Its process id in its own PID namespace.
+    #[serde(default, deserialize_with = "scalar::maybe_pid")]
+    pub inner_pid: Option<u32>,
     /// Soft limit of its descriptors.
     #[serde(default, deserialize_with = "scalar::limit")]
     pub nofile: Option<u64>,
     /// Descriptors in use.
     #[serde(default, deserialize_with = "scalar::count")]
     pub fds: Option<u32>,
+    /// Of these, TCP sockets.
+    #[serde(default, deserialize_with = "scalar::count")]
+    pub sockets: Option<u32>,
 }
 
 /// A process is gone.
@@ -115,6 +148,9 @@ pub struct ProcessExit {
     /// When it started.
     #[serde(deserialize_with = "scalar::time")]
     pub start: Time,
+    /// What it held is told by lines of its own.
+    #[serde(default)]
+    pub told_apart: bool,
 }
 
 /// A process has a connection.
@@ -123,6 +159,9 @@ pub struct Opened {
     /// When it was accepted or established; when it was first seen, if it is pre-existing.
     #[serde(deserialize_with = "scalar::time")]
     pub ts: Time,
+    /// It was that much earlier: it is told late.
+    #[serde(default, deserialize_with = "scalar::lateness")]
+    pub late: Duration,
     /// Which.
     #[serde(deserialize_with = "scalar::id")]
     pub id: ConnectionId,
@@ -158,6 +197,9 @@ pub struct Unaccepted {
     /// Since when.
     #[serde(deserialize_with = "scalar::time")]
     pub ts: Time,
+    /// It was that much earlier: it is told late.
+    #[serde(default, deserialize_with = "scalar::lateness")]
+    pub late: Duration,
     /// Which.
     #[serde(deserialize_with = "scalar::id")]
     pub id: ConnectionId,
@@ -195,6 +237,9 @@ pub struct At {
     /// When.
     #[serde(deserialize_with = "scalar::time")]
     pub ts: Time,
+    /// It was that much earlier: it is told late.
+    #[serde(default, deserialize_with = "scalar::lateness")]
+    pub late: Duration,
     /// To which.
     #[serde(deserialize_with = "scalar::id")]
     pub id: ConnectionId,
@@ -226,6 +271,9 @@ pub struct Holders {
     /// When.
     #[serde(deserialize_with = "scalar::time")]
     pub ts: Time,
+    /// It was that much earlier: it is told late.
+    #[serde(default, deserialize_with = "scalar::lateness")]
+    pub late: Duration,
     /// Which.
     #[serde(deserialize_with = "scalar::id")]
     pub id: ConnectionId,
@@ -240,6 +288,9 @@ pub struct ConnectFailed {
     /// When.
     #[serde(deserialize_with = "scalar::time")]
     pub ts: Time,
+    /// It was that much earlier: it is told late.
+    #[serde(default, deserialize_with = "scalar::lateness")]
+    pub late: Duration,
     /// Whose.
     #[serde(deserialize_with = "scalar::pid")]
     pub pid: u32,
@@ -252,6 +303,9 @@ pub struct ConnectFailed {
     /// Why: an errno or its name.
     #[serde(deserialize_with = "scalar::errno")]
     pub error: u16,
+    /// The attempt of a `connecting` line: its socket is held until it is released.
+    #[serde(default, deserialize_with = "scalar::maybe_id")]
+    pub id: Option<ConnectionId>,
 }
 
 /// Events were lost.
@@ -285,6 +339,18 @@ pub struct Reconciled {
     /// Connections that nobody held any more.
     #[serde(default, deserialize_with = "scalar::number")]
     pub ended: Option<u64>,
+    /// Connections that went to another process.
+    #[serde(default, deserialize_with = "scalar::number")]
+    pub moved: Option<u64>,
+    /// Events that had been lost by then.
+    #[serde(default, deserialize_with = "scalar::number")]
+    pub lost: Option<u64>,
+    /// Since the one before, all descriptor tables, listening sockets and missing connections were told.
+    #[serde(default)]
+    pub complete: bool,
+    /// What connections carry is told.
+    #[serde(default)]
+    pub traffic: bool,
 }
 
 /// Time has passed.
@@ -330,13 +396,31 @@ impl Line {
             "reconciled" => Self::Reconciled(serde_json::from_str(line)?),
             "stack" => Self::Other(serde_json::from_str::<Stack>(line)?.ts),
             "header" => Self::Header(serde_json::from_str(line)?),
-            _ => {
-                // Unknown, but sound.
-                serde_json::from_str::<IgnoredAny>(line)?;
-                return Ok(None);
+            kind => {
+                let ours = Self::parse_ours(kind, line);
+                if ours.is_none() {
+                    // Unknown, but sound.
+                    serde_json::from_str::<IgnoredAny>(line)?;
+                }
+                return Ok(ours);
             }
         };
         Ok(Some(read))
+    }
+
+    /// Reads a line of a kind that only tracer writes. What others say by such a name is not known here.
+    fn parse_ours(kind: &str, line: &str) -> Option<Self> {
+        let read = match kind {
+            "connecting" => serde_json::from_str(line).map(Self::Connecting),
+            "listener" => serde_json::from_str(line).map(Self::Listener),
+            "missing" => serde_json::from_str(line).map(Self::Missing),
+            "books" => serde_json::from_str(line).map(Self::Books),
+            "clock" => serde_json::from_str(line).map(Self::Clock),
+            "degraded" => serde_json::from_str(line).map(Self::Degraded),
+            "state" => serde_json::from_str(line).map(Self::State),
+            _ => return None,
+        };
+        read.ok()
     }
 
     /// Its time.
@@ -345,15 +429,19 @@ impl Line {
             Self::Header(header) => header.ts,
             Self::Process(process) => process.ts,
             Self::ProcessExit(exit) => exit.ts,
-            Self::Opened(opened) => opened.ts,
+            Self::Connecting(opened) | Self::Opened(opened) => opened.ts,
             Self::Unaccepted(unaccepted) => unaccepted.ts,
-            Self::Phase(_, at) | Self::Released(at) | Self::Ended(at) => at.ts,
+            Self::Phase(_, at) | Self::Released(at) | Self::Ended(at) | Self::Missing(at) => at.ts,
             Self::Activity(activity) => activity.ts,
             Self::Holders(holders) => holders.ts,
             Self::ConnectFailed(failed) => failed.ts,
             Self::Loss(loss) => loss.ts,
             Self::Reconciled(reconciled) => reconciled.ts,
-            Self::Tick(tick) => tick.ts,
+            Self::Listener(listener) => listener.ts,
+            Self::Books(books) => books.ts,
+            Self::Clock(clock) => clock.ts,
+            Self::Degraded(degraded) => degraded.ts,
+            Self::State(tick) | Self::Tick(tick) => tick.ts,
             Self::Other(ts) => *ts,
         }
     }

@@ -1,33 +1,32 @@
 //! Plays lines: makes the changes of the ledger that they tell.
 
+mod processes;
+mod tables;
+
 use std::{
     collections::HashMap,
     net::{Ipv4Addr, SocketAddr},
-    time::Duration,
 };
 
 use super::{
-    line::{Activity, ConnectFailed, Holders, Line, Loss, Opened, Process, Reconciled, Turn, Unaccepted},
+    line::{
+        Activity, At, Books, Clock, ConnectFailed, Degraded, Holders, Line, Loss, Opened, Reconciled, Turn,
+        Unaccepted,
+    },
     queue::Queues,
 };
-use crate::{
-    enrich::cgroup,
-    model::{
-        connection::{ConnectionId, Direction, Phase, ProcessId, Traffic},
-        event::{EndCause, Event, EventKind, Opening, StateChange},
-        fact::Fact,
-        ledger::Ledger,
-        name::Comm,
-        process::ProcessInfo,
-        snapshot::Descriptors,
-        time::Time,
-    },
+use crate::model::{
+    connection::{ConnectionId, Direction, Phase, ProcessId, Traffic},
+    event::{EndCause, Event, EventKind, Opening, StateChange},
+    fact::Fact,
+    ledger::Ledger,
+    name::Comm,
+    snapshot::Descriptors,
+    time::Time,
 };
+use processes::Known;
+use tables::Tables;
 
-/// Processes that are remembered although the books do not know them.
-const PROCESSES: usize = 1 << 15;
-/// How long they are, at least.
-const FRESH: Duration = Duration::from_mins(1);
 /// Holders of one connection that are remembered.
 const HOLDERS: usize = 64;
 
@@ -40,6 +39,12 @@ pub enum Told {
     Loss(Box<Loss>),
     /// The books were compared with the kernel's tables.
     Reconciled(Reconciled),
+    /// Records were counted.
+    Books(Box<Books>),
+    /// The wall clock was set.
+    Clock(Box<Clock>),
+    /// Something is not seen.
+    Degraded(Box<Degraded>),
 }
 
 /// What is remembered from line to line, beside the ledger.
@@ -55,24 +60,13 @@ pub struct Player {
     found: Option<Opened>,
     /// Descriptor tables that hold from the next moment on.
     counted: Vec<Descriptors>,
-}
-
-struct Known {
-    comm: Comm,
-    info: ProcessInfo,
-    nofile: Option<u64>,
-    told: Time,
+    tables: Tables,
 }
 
 impl Player {
     /// At the beginning of a recording.
     pub fn new() -> Self {
         Self::default()
-    }
-
-    /// What the recording tells of a process.
-    pub fn process(&self, process: ProcessId) -> Option<&ProcessInfo> {
-        self.processes.get(&process).map(|known| &known.info)
     }
 
     /// Makes the changes of a line. `admits` says whether a connection is watched.
@@ -93,9 +87,11 @@ impl Player {
         if self.counted.first().is_some_and(|table| table.at != line.ts()) {
             self.count(ledger);
         }
+        let line_ts = line.ts();
         match line {
             Line::Process(process) => self.describe(*process, ledger),
-            Line::ProcessExit(exit) => self.exit(id_of(exit.pid, exit.start), exit.ts, ledger, facts),
+            Line::ProcessExit(exit) => self.exit(&exit, ledger, facts),
+            Line::Connecting(opened) => self.attempt(&opened, ledger, facts, admits),
             Line::Opened(opened) => self.open(opened, ledger, facts, admits),
             Line::Unaccepted(unaccepted) => self.wait(&unaccepted, ledger, facts, admits),
             Line::Phase(turn, at) => {
@@ -104,7 +100,7 @@ impl Player {
                 }
                 let kind = EventKind::State(turn.change());
                 let event = Event {
-                    at: at.ts,
+                    at: at.moment(),
                     id: at.id,
                     kind,
                 };
@@ -114,7 +110,7 @@ impl Player {
             Line::Holders(holders) => self.hold(*holders, ledger, facts),
             Line::Released(at) => {
                 if ledger.phase(at.id).is_some() || ledger.disregards(at.id) {
-                    self.end(at.id, at.ts, ledger, facts);
+                    self.end(at.id, at.moment(), ledger, facts);
                 } else {
                     ledger.note_orphan();
                 }
@@ -122,12 +118,22 @@ impl Player {
             // It may follow a release, or not: after that nothing is known of it any more.
             Line::Ended(at) => {
                 if ledger.phase(at.id).is_some() || ledger.disregards(at.id) {
-                    self.end(at.id, at.ts, ledger, facts);
+                    self.end(at.id, at.moment(), ledger, facts);
                 }
             }
-            Line::ConnectFailed(failed) => self.fail(&failed, ledger, admits),
+            Line::ConnectFailed(failed) => self.fail(&failed, ledger, facts, admits),
             Line::Loss(loss) => return Told::Loss(loss),
+            Line::Missing(at) => self.tables.miss(at.id),
+            Line::Listener(listener) => self.listen(*listener),
+            Line::State(_) => self.end_untold(line_ts, ledger, facts),
+            Line::Books(books) => return Told::Books(books),
+            Line::Clock(clock) => return Told::Clock(clock),
+            Line::Degraded(degraded) => return Told::Degraded(degraded),
             Line::Reconciled(reconciled) => {
+                if reconciled.complete {
+                    self.count(ledger);
+                    self.tables.agree(reconciled.traffic, ledger);
+                }
                 ledger.note_comparison(reconciled.ts);
                 return Told::Reconciled(reconciled);
             }
@@ -142,7 +148,8 @@ impl Player {
             self.find(&found, Phase::Open, ledger, facts);
         }
         self.count(ledger);
-        if !self.queues.is_empty() || !ledger.listeners().is_empty() {
+        // Queues that are told as a whole need not be made up.
+        if !self.tables.tell_listeners() && (!self.queues.is_empty() || !ledger.listeners().is_empty()) {
             let processes = &self.processes;
             let name = |process| {
                 processes
@@ -152,76 +159,7 @@ impl Player {
             let listeners = self.queues.look(now, name);
             ledger.set_listeners(listeners);
         }
-        if self.processes.len() > self.crowd.max(PROCESSES) {
-            self.forget(now, ledger);
-        }
-    }
-
-    fn forget(&mut self, now: Time, ledger: &Ledger) {
-        let is_in_the_books = |process: &ProcessId| ledger.processes().get(process).is_some();
-        self.processes
-            .retain(|process, known| is_in_the_books(process) || now.since(known.told) < FRESH);
-        if self.processes.len() > PROCESSES {
-            self.processes.retain(|process, _| is_in_the_books(process));
-        }
-        self.crowd = self.processes.len() * 2;
-    }
-
-    fn describe(&mut self, line: Process, ledger: &mut Ledger) {
-        let process = id_of(line.pid, line.start);
-        let known = self.processes.entry(process).or_insert_with(|| Known {
-            comm: line.comm,
-            info: ProcessInfo::default(),
-            nofile: None,
-            told: line.ts,
-        });
-        known.comm = line.comm;
-        known.told = line.ts;
-        known.nofile = line.nofile.or(known.nofile);
-        let Process {
-            ts,
-            comm,
-            nofile,
-            fds,
-            ..
-        } = line;
-        line.inform(&mut known.info);
-        ledger.rename(process, comm);
-        if fds.is_some() || nofile.is_some() {
-            let entry = ledger.processes().get(&process);
-            let open = entry.map_or(0, |entry| entry.tally.open);
-            self.counted.push(Descriptors {
-                process,
-                comm,
-                // Every connection is a descriptor at least.
-                used: fds.unwrap_or(open),
-                sockets: open,
-                limit: known.nofile,
-                at: ts,
-            });
-        }
-    }
-
-    fn count(&mut self, ledger: &mut Ledger) {
-        for table in self.counted.drain(..) {
-            ledger.note_descriptors(table);
-        }
-    }
-
-    fn exit(&mut self, process: ProcessId, at: Time, ledger: &mut Ledger, facts: &mut Vec<Fact>) {
-        self.counted.retain(|table| table.process != process);
-        for id in ledger.connections_of(process) {
-            let heirs = self.shared.get_mut(&id).map(|holders| {
-                holders.retain(|holder| *holder != process);
-                holders.clone()
-            });
-            match heirs {
-                Some(heirs) if !heirs.is_empty() => self.share(id, heirs, at, ledger, facts),
-                _ => self.end(id, at, ledger, facts),
-            }
-        }
-        self.queues.forget(process);
-        ledger.note_exit(process);
+        self.forget(now, ledger);
     }
 
     fn open(
@@ -231,6 +169,7 @@ impl Player {
         facts: &mut Vec<Fact>,
         admits: impl Fn(&Opening) -> bool,
     ) {
+        self.tables.see(opened.id);
         let opening = self.opening(&opened);
         let before = ledger.phase(opened.id);
         if !admits(&opening) {
@@ -248,19 +187,57 @@ impl Player {
                     self.end(opened.id, opened.ts, ledger, facts);
                     self.found = Some(opened);
                 }
+                // It came about in a gap of the recording.
+                Some(Phase::Connecting) => {
+                    let (at, id) = (opened.ts, opened.id);
+                    let kind = established(&opened);
+                    ledger.apply(&Event { at, id, kind }, facts);
+                }
                 // The next file of a recording tells again what is open.
                 Some(_) => {}
             }
             return;
         }
         self.queues.leave(opened.id);
-        let kind = EventKind::Opened(opening);
-        let event = Event {
-            at: opened.ts,
-            id: opened.id,
-            kind,
+        let at = opened.ts.earlier(opened.late);
+        let kind = if before == Some(Phase::Connecting) {
+            established(&opened)
+        } else {
+            EventKind::Opened(opening)
         };
-        ledger.apply(&event, facts);
+        let id = opened.id;
+        ledger.apply(&Event { at, id, kind }, facts);
+    }
+
+    fn attempt(
+        &mut self,
+        line: &Opened,
+        ledger: &mut Ledger,
+        facts: &mut Vec<Fact>,
+        admits: impl Fn(&Opening) -> bool,
+    ) {
+        self.tables.see(line.id);
+        let opening = Opening {
+            connecting: true,
+            ..self.opening(line)
+        };
+        if !admits(&opening) {
+            ledger.disregard(line.id);
+        } else if line.preexisting != Some(true) {
+            let at = line.ts.earlier(line.late);
+            let kind = EventKind::Opened(opening);
+            ledger.apply(
+                &Event {
+                    at,
+                    id: line.id,
+                    kind,
+                },
+                facts,
+            );
+        } else if ledger.phase(line.id).is_none() {
+            let since = line.ts.earlier(line.age.unwrap_or_default());
+            ledger.find(line.id, opening, since, (Phase::Connecting, line.ts), facts);
+        }
     }
 
     fn find(&mut self, found: &Opened, phase: Phase, ledger: &mut Ledger, facts: &mut Vec<Fact>) {
@@ -306,13 +283,15 @@ impl Player {
             ledger.disregard(line.id);
             return;
         }
+        self.tables.see(line.id);
         if ledger.phase(line.id).is_some() {
             return;
         }
-        ledger.wait(line.id, opening, line.ts, facts);
-        if ledger.phase(line.id).is_some() {
+        let since = line.ts.earlier(line.late);
+        ledger.wait(line.id, opening, since, facts);
+        if ledger.phase(line.id).is_some() && !self.tables.tell_listeners() {
             let ends = (line.local, line.peer);
-            self.queues.enter((process, line.netns), line.id, ends, line.ts);
+            self.queues.enter((process, line.netns), line.id, ends, since);
         }
     }
 
@@ -324,7 +303,7 @@ impl Player {
         holders.sort_unstable();
         holders.dedup();
         holders.truncate(HOLDERS);
-        self.share(line.id, holders, line.ts, ledger, facts);
+        self.share(line.id, holders, line.ts.earlier(line.late), ledger, facts);
     }
 
     fn share(
@@ -347,7 +326,22 @@ impl Player {
         }
     }
 
-    fn fail(&self, failed: &ConnectFailed, ledger: &mut Ledger, admits: impl Fn(&Opening) -> bool) {
+    fn fail(
+        &self,
+        failed: &ConnectFailed,
+        ledger: &mut Ledger,
+        facts: &mut Vec<Fact>,
+        admits: impl Fn(&Opening) -> bool,
+    ) {
+        let (at, error) = (failed.ts.earlier(failed.late), failed.error);
+        // An attempt that was told, and whose socket is held still.
+        if let Some(id) = failed.id
+            && (ledger.phase(id).is_some() || ledger.disregards(id))
+        {
+            let kind = EventKind::State(StateChange::Closed { error });
+            ledger.apply(&Event { at, id, kind }, facts);
+            return;
+        }
         let process = id_of(failed.pid, failed.start);
         let opening = Opening {
             process,
@@ -359,7 +353,7 @@ impl Player {
             netns: 0,
         };
         if admits(&opening) {
-            ledger.fail(opening, failed.error, failed.ts);
+            ledger.fail(opening, error, at);
         }
     }
 
@@ -375,6 +369,12 @@ impl Player {
         let known = self.processes.get(&process);
         known.map_or_else(Comm::default, |known| known.comm)
     }
+}
+
+/// What makes an attempt a connection.
+fn established(opened: &Opened) -> EventKind {
+    let local_port = opened.local.port();
+    EventKind::State(StateChange::Established { local_port })
 }
 
 fn id_of(pid: u32, start: Time) -> ProcessId {
@@ -405,6 +405,13 @@ fn carry(line: &Activity, ledger: &mut Ledger) {
     ledger.carry(id, traffic);
 }
 
+impl At {
+    /// When it happened.
+    fn moment(&self) -> Time {
+        self.ts.earlier(self.late)
+    }
+}
+
 impl Turn {
     fn change(self) -> StateChange {
         match self {
@@ -431,34 +438,4 @@ impl Opened {
             _ => Phase::Open,
         }
     }
-}
-
-impl Process {
-    /// Notes what is new.
-    fn inform(self, info: &mut ProcessInfo) {
-        let Self {
-            exe,
-            mut args,
-            cgroup,
-            ..
-        } = self;
-        if args.is_empty() {
-            args = exe.map(String::into_bytes).unwrap_or_default();
-        }
-        args.truncate(ProcessInfo::ARGS);
-        if !args.is_empty() {
-            info.args = args;
-        }
-        if let Some(cgroup) = cgroup {
-            let membership = cgroup::parse(&cgroup_file(&cgroup));
-            info.unit = membership.unit;
-            info.container = membership.container;
-        }
-    }
-}
-
-/// A recording may hold the path alone, or the lines of `/proc/PID/cgroup`.
-fn cgroup_file(cgroup: &str) -> Vec<u8> {
-    let hierarchy = if cgroup.starts_with('/') { "0::" } else { "" };
-    format!("{hierarchy}{cgroup}\n").into_bytes()
 }

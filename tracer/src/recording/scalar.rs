@@ -3,9 +3,10 @@
 //! Whoever wrote a recording may have had reasons to write 64-bit numbers as strings, so both are read.
 
 use std::{
+    borrow::Cow,
     fmt,
     net::{IpAddr, SocketAddr},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use serde::{
@@ -82,6 +83,18 @@ pub(super) fn maybe_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<O
 /// Nanoseconds, if there are any.
 pub(super) fn span<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
     Ok(number(deserializer)?.map(Duration::from_nanos))
+}
+
+/// Nanoseconds, none if nothing is said.
+pub(super) fn lateness<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    Ok(span(deserializer)?.unwrap_or_default())
+}
+
+/// A wall-clock time, RFC 3339.
+pub(super) fn wall<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SystemTime, D::Error> {
+    let text = Cow::<'de, str>::deserialize(deserializer)?;
+    super::wall::parse(&text)
+        .ok_or_else(|| D::Error::invalid_value(Unexpected::Str(excerpt(&text)), &"an RFC 3339 time"))
 }
 
 /// A number that must be there.
@@ -207,6 +220,14 @@ pub(super) fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Connectio
     }
 
     deserializer.deserialize_any(IdVisitor)
+}
+
+/// The id of a connection, if there is one.
+pub(super) fn maybe_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<ConnectionId>, D::Error> {
+    #[derive(Deserialize)]
+    struct Id(#[serde(deserialize_with = "id")] ConnectionId);
+
+    Ok(Option::<Id>::deserialize(deserializer)?.map(|id| id.0))
 }
 
 /// FNV-1a, 64 bits. Two ids of one recording that meet here would be taken for one; whoever arranges that spoils their

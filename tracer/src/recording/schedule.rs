@@ -87,6 +87,11 @@ impl Schedule {
         }
     }
 
+    /// Notes the time of a line that need not wait for others.
+    pub fn note(&mut self, ts: Time) {
+        self.newest = self.newest.max(ts);
+    }
+
     /// What comes next, if it is known yet.
     pub fn pop(&mut self) -> Option<Step> {
         let is_full = self.straight.len() + self.late.len() > WAITING;

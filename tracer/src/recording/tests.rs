@@ -1,6 +1,7 @@
 //! Recordings that others wrote, that somebody broke, and that nobody wrote.
 
 mod order;
+mod parity;
 mod playing;
 mod reading;
 

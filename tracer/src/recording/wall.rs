@@ -22,6 +22,15 @@ pub fn parse(text: &str) -> Option<SystemTime> {
     .filter(|moment| *moment >= SystemTime::UNIX_EPOCH)
 }
 
+/// The moment as RFC 3339, UTC, to the nanosecond; cut to what that can say.
+pub fn format(moment: SystemTime) -> String {
+    /// The end of the year 9999.
+    const LAST: Duration = Duration::from_secs(253_402_300_799);
+    let last = SystemTime::UNIX_EPOCH + LAST;
+    // Outside these bounds the formatter panics.
+    humantime::format_rfc3339_nanos(moment.clamp(SystemTime::UNIX_EPOCH, last)).to_string()
+}
+
 fn two_digits(text: &str, most: u64) -> Option<u64> {
     let is_plain = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|number| is_plain && *number <= most)

@@ -100,6 +100,10 @@ pub struct Session {
     analysis: Analysis,
     player: Player,
     schedule: Schedule,
+    /// Which run of a tracer it is, if the recording tells.
+    run: Option<u64>,
+    /// Lines take effect as they come, and the rules look when these say so.
+    is_ordered: bool,
     filter: Filter,
     losses: Losses,
     until: Option<Time>,
@@ -127,7 +131,7 @@ impl Session {
         file: &str,
     ) -> anyhow::Result<Self> {
         let out = match before {
-            Some(before) if before.schedule.newest() <= header.ts => return Ok(before),
+            Some(before) if before.is_followed_by(header) => return Ok(before.go_on(header)),
             Some(before) => before.end(Ended::Restarted)?,
             None => Stdout::new()?,
         };
@@ -137,8 +141,14 @@ impl Session {
             Until::Moment(moment) => wall.moment(moment),
             Until::Span(span) => begin + span,
         });
+        let place = Place {
+            netns: header.tracer.netns,
+            ports: header.tracer.ports,
+        };
         let mut session = Self {
-            analysis: Analysis::new(&settings.analysis, Place::default(), wall, begin, out),
+            run: header.tracer.run,
+            is_ordered: header.tracer.ordered,
+            analysis: Analysis::new(&settings.analysis, place, wall, begin, out),
             player: Player::new(),
             schedule: Schedule::new(begin),
             filter: settings.filter.clone(),
@@ -150,6 +160,21 @@ impl Session {
         };
         session.introduce(header, file)?;
         Ok(session)
+    }
+
+    /// Whether a header begins another file of this run.
+    fn is_followed_by(&self, header: &Header) -> bool {
+        match (self.run, header.tracer.run) {
+            (Some(this), Some(other)) => this == other,
+            _ => self.schedule.newest() <= header.ts,
+        }
+    }
+
+    fn go_on(mut self, header: &Header) -> Self {
+        if header.tracer.run.is_some() {
+            self.player.go_on();
+        }
+        self
     }
 
     fn introduce(&mut self, header: &Header, file: &str) -> anyhow::Result<()> {
@@ -164,13 +189,26 @@ impl Session {
             self.filter,
             host.unwrap_or_default()
         );
+        for what in &header.tracer.degraded {
+            self.degrade(what);
+        }
         let started = Started {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             backend: header.backend.clone().unwrap_or_else(|| "recording".to_owned()),
-            degraded: Vec::new(),
+            degraded: self.analysis.degraded.clone(),
             verified: None,
         };
         self.analysis.started(&watched, started, header.ts)
+    }
+
+    /// Notes what the tracer did not see.
+    fn degrade(&mut self, what: &str) {
+        /// A tracer says a few such things.
+        const MOST: usize = 16;
+        if self.analysis.degraded.len() < MOST {
+            let what = sanitize::printable(what.as_bytes());
+            self.analysis.degraded.push(what);
+        }
     }
 
     /// Takes in the next line; says whether the replay is over.
@@ -179,6 +217,13 @@ impl Session {
     /// When stdout cannot be written.
     pub fn take(&mut self, line: Line) -> anyhow::Result<Option<Ended>> {
         self.losses.read();
+        if self.is_ordered {
+            self.schedule.note(line.ts());
+            return match line {
+                Line::Tick(tick) => self.step(Step::Tick(tick.ts)),
+                line => self.step(Step::Line(line)),
+            };
+        }
         self.schedule.push(line);
         while let Some(step) = self.schedule.pop() {
             if let Some(ended) = self.step(step)? {
@@ -224,7 +269,7 @@ impl Session {
             (Ended::Until, Some(until)) => until,
             _ => self.schedule.newest(),
         };
-        if ended != Ended::Interrupted {
+        if ended != Ended::Interrupted && !self.is_ordered {
             while self.schedule.next_tick() < now {
                 let tick = self.schedule.next_tick();
                 self.tick(tick)?;
@@ -269,6 +314,9 @@ impl Session {
             .change(|ledger, facts| player.play(line, ledger, facts, |opening| filter.admits(opening)));
         match told {
             Told::Nothing => {}
+            Told::Books(line) => self.losses.tell(&line),
+            Told::Clock(line) => self.analysis.wall = Wall::new(line.ts, line.wall),
+            Told::Degraded(line) => self.degrade(&line.what),
             Told::Loss(loss) => {
                 let cause = self.losses.lose(&loss);
                 let told = Loss {
@@ -282,11 +330,12 @@ impl Session {
                 let books = self.losses.books(self.analysis.ledger().irregularities());
                 self.analysis.compared = Some(Comparison {
                     at: line.ts,
-                    lost: books.lost(),
+                    lost: line.lost.unwrap_or_else(|| books.lost()),
                     changed: Reconciled {
                         confirmed: line.open,
                         added: line.added.unwrap_or(0),
                         ended: line.ended.unwrap_or(0),
+                        moved: line.moved.unwrap_or(0),
                         ..Reconciled::default()
                     },
                 });

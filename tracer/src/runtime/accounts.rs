@@ -101,6 +101,11 @@ impl Accounts {
         self.unreadable.as_deref()
     }
 
+    /// Since when losses were not told.
+    pub fn told_at(&self) -> Time {
+        self.told_at
+    }
+
     /// What was lost since this was last asked. Warns about it, now and then.
     pub fn news(&mut self, books: &Books, wall: Wall, now: Time) -> Vec<Loss> {
         let since = std::mem::replace(&mut self.told_at, now);

@@ -23,6 +23,7 @@ use crate::{
         text,
     },
     procfs::{self, stat::Ticks},
+    record::{Recorder, Run},
     stdout::Stdout,
 };
 
@@ -47,6 +48,11 @@ pub struct Pipeline {
     lost: u64,
     /// Whether the last reconciliation missed something.
     undecided: bool,
+    attached: Time,
+    place: Place,
+    recorder: Option<Recorder>,
+    /// Whether it was recorded that the loss counters cannot be read.
+    told_unreadable: bool,
 }
 
 impl Processes for enrich::facts::Facts {
@@ -57,13 +63,19 @@ impl Processes for enrich::facts::Facts {
 
 impl Pipeline {
     /// Empty, attached at `attached`.
-    pub fn new(settings: &Settings, wall: Wall, attached: Time, out: Stdout) -> Self {
+    pub fn new(
+        settings: &Settings,
+        wall: Wall,
+        attached: Time,
+        out: Stdout,
+        recorder: Option<Recorder>,
+    ) -> Self {
         let place = Place {
             netns: environment::own_netns(),
             ports: environment::ephemeral_ports(),
         };
         Self {
-            analysis: Analysis::new(&settings.analysis, place, wall, attached, out),
+            analysis: Analysis::new(&settings.analysis, place.clone(), wall, attached, out),
             filter: settings.session.filter.clone(),
             starts_in_ticks: false,
             accounts: Accounts::new(attached),
@@ -71,6 +83,10 @@ impl Pipeline {
             simulated_loss: SimulatedLoss::new(settings.simulate_loss),
             lost: 0,
             undecided: false,
+            attached,
+            place,
+            recorder,
+            told_unreadable: false,
         }
     }
 
@@ -86,6 +102,7 @@ impl Pipeline {
         let backend = session.coverage().backend.name();
         let watched = text::started(&self.filter.to_string(), backend, session.untested(), &degraded);
         self.analysis.degraded.clone_from(&degraded);
+        self.start_recording(backend, &degraded);
         let started = Started {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             backend: backend.to_owned(),
@@ -116,6 +133,11 @@ impl Pipeline {
             opening.process.start = Ticks::of(opening.process.start).time();
         }
         self.analysis.change(|ledger, facts| ledger.apply(&event, facts));
+        if let Some(recorder) = &mut self.recorder
+            && let Some((journal, _)) = self.analysis.journal()
+        {
+            recorder.relieve(journal, event.at);
+        }
     }
 
     /// To be called before a snapshot is read.
@@ -135,6 +157,9 @@ impl Pipeline {
         let reconciled = analysis
             .change(|ledger, facts| ledger.reconcile(snapshot, now, |opening| filter.admits(opening), facts));
         debug!("{reconciled:?}");
+        if let Some((journal, ledger)) = analysis.journal() {
+            journal.reconciled(snapshot, ledger, &reconciled, self.lost, now);
+        }
         self.undecided = reconciled.missing > 0;
         self.analysis.compared = Some(Comparison {
             at: now,
@@ -178,12 +203,19 @@ impl Pipeline {
     /// Looks after clocks and books: what was lost until now is known afterwards.
     pub fn tick(&mut self, session: &mut Session, now: Time) -> anyhow::Result<()> {
         self.analysis.out().check_reader()?;
-        self.analysis.wall.follow(now, SystemTime::now());
-        self.analysis.tick(now);
-        self.learn();
+        let was_set = self.analysis.wall.follow(now, SystemTime::now());
+        let wall = self.analysis.wall;
+        if let Some((journal, _)) = self.analysis.journal().filter(|_| was_set) {
+            journal.clock(wall.system_time(now), now);
+        }
+        self.learn(now);
         let books = self.books(session);
         self.lost = books.lost();
-        for loss in self.accounts.news(&books, self.analysis.wall, now) {
+        let since = self.accounts.told_at();
+        for loss in self.accounts.news(&books, wall, now) {
+            if let Some((journal, _)) = self.analysis.journal() {
+                journal.lost(loss.cause.name(), loss.count, since, now);
+            }
             self.analysis.lost(loss, now)?;
         }
         Ok(())
@@ -194,19 +226,28 @@ impl Pipeline {
     pub fn detect(&mut self, session: &mut Session, now: Time) -> anyhow::Result<()> {
         for process in self.analysis.accused() {
             if procfs::process::has_exited(process) {
+                if let Some((journal, ledger)) = self.analysis.journal() {
+                    journal.exited(process, ledger, now);
+                }
                 self.analysis.change(|ledger, _| ledger.note_exit(process));
             }
         }
-        if !self.analysis.detect(now) {
+        self.analysis.tick(now);
+        let has_news = self.analysis.detect(now);
+        if !has_news && self.recorder.is_none() {
             return Ok(());
         }
         let books = self.books(session);
+        self.save(&books, now);
+        if !has_news {
+            return Ok(());
+        }
         self.analysis
             .tell(now, &books, self.accounts.unreadable(), &mut self.known)
     }
 
     /// Reads about processes before they are gone; a few at a time.
-    fn learn(&mut self) {
+    fn learn(&mut self, now: Time) {
         let Self { analysis, known, .. } = self;
         let ledger = analysis.ledger();
         let strangers = ledger
@@ -216,8 +257,13 @@ impl Pipeline {
             .map(|(process, _)| *process);
         let strangers: Vec<ProcessId> = strangers.take(STRANGERS).collect();
         for process in strangers {
-            known.look_up(process, ledger.name(process));
+            let comm = analysis.ledger().name(process);
+            let info = known.look_up(process, comm);
+            if let Some((journal, _)) = analysis.journal() {
+                journal.describe(process, comm, info, now);
+            }
         }
+        let ledger = analysis.ledger();
         known.retain(|process| ledger.processes().get(&process).is_some());
     }
 
@@ -242,6 +288,44 @@ impl Pipeline {
             .collect();
         self.analysis
             .finish(now, reason, books, programs, &mut self.known)
+    }
+
+    fn start_recording(&mut self, backend: &str, degraded: &[String]) {
+        let Some(recorder) = &mut self.recorder else {
+            return;
+        };
+        self.analysis.keep_journal();
+        let wall = self.analysis.wall;
+        if let Some((journal, ledger)) = self.analysis.journal() {
+            let run = Run {
+                began: self.attached,
+                backend: backend.to_owned(),
+                filters: self.filter.to_string(),
+                degraded: degraded.to_vec(),
+                netns: self.place.netns,
+                ports: self.place.ports,
+            };
+            recorder.start(run, journal, ledger, wall);
+        }
+    }
+
+    /// Records what happened until the rules looked, and what their findings are told with.
+    fn save(&mut self, books: &Books, now: Time) {
+        let found = self.analysis.found();
+        let wall = self.analysis.wall;
+        let (Some(recorder), Some((journal, ledger))) = (&mut self.recorder, self.analysis.journal()) else {
+            return;
+        };
+        for (process, comm) in found {
+            journal.describe(process, comm, self.known.look_up(process, comm), now);
+        }
+        if let Some(what) = self.accounts.unreadable().filter(|_| !self.told_unreadable) {
+            journal.degraded(what, now);
+            self.told_unreadable = true;
+        }
+        journal.counted(*books, now);
+        journal.tick(now);
+        recorder.save(journal, ledger, wall, now);
     }
 
     fn books(&mut self, session: &mut Session) -> Books {

@@ -94,6 +94,8 @@ impl Ledger {
                 at,
                 life,
             });
+        } else {
+            self.note(Fact::Passed { id, at }, facts);
         }
     }
 

@@ -1,5 +1,7 @@
 //! What a recording tells, and no event: live it comes from snapshots, or is worked out.
 
+use std::collections::HashSet;
+
 use super::{Entrance, Ledger};
 use crate::model::{
     connection::{ConnectionId, Phase, ProcessId, Traffic},
@@ -102,6 +104,21 @@ impl Ledger {
     /// Enters the listening sockets and their queues, in the order of their numbers.
     pub fn set_listeners(&mut self, listeners: Vec<ListeningSocket>) {
         self.listeners = listeners;
+    }
+
+    /// Enters the connections that the kernel's tables do not show.
+    pub fn set_missing(&mut self, missing: HashSet<ConnectionId>) {
+        self.missing = missing;
+    }
+
+    /// What connections carry is told: one of which nothing is told carries nothing.
+    pub fn expect_traffic(&mut self) {
+        self.tells_traffic = true;
+    }
+
+    /// Forgets the descriptor tables of other processes than these.
+    pub fn retain_descriptors(&mut self, keep: impl Fn(ProcessId) -> bool) {
+        self.budgets.retain(|process, _| keep(*process));
     }
 
     /// Notes that the books were compared with the kernel's tables, as they were then.

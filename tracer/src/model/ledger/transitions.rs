@@ -111,8 +111,17 @@ impl Ledger {
         };
         self.connections.insert(id, connection);
         match (phase, entrance) {
-            (Phase::Unaccepted { .. }, _) => self.each_tally(group, at, |tally| tally.unaccepted += 1),
-            (Phase::Connecting, _) => self.each_tally(group, at, Tally::attempt),
+            (Phase::Unaccepted { .. }, _) => {
+                self.each_tally(group, at, |tally| tally.unaccepted += 1);
+                self.note(Fact::Waiting { id, at }, facts);
+                if phase == (Phase::Unaccepted { given_up: true }) {
+                    self.note(Fact::Turned { id, at, phase }, facts);
+                }
+            }
+            (Phase::Connecting, _) => {
+                self.each_tally(group, at, Tally::attempt);
+                self.note(Fact::Attempted { id, at }, facts);
+            }
             (_, Entrance::Found { at: found, .. }) => {
                 self.each_tally(group, at, Tally::find);
                 facts.push(Fact::Found {
@@ -121,6 +130,10 @@ impl Ledger {
                     at: found,
                     life,
                 });
+                if phase != Phase::Open {
+                    let at = found;
+                    self.note(Fact::Turned { id, at, phase }, facts);
+                }
             }
             _ => self.count_open(id, group, at, facts),
         }
@@ -174,12 +187,16 @@ impl Ledger {
             return;
         }
         connection.enter(after, at);
+        let lost_peer = matches!(after, Phase::HalfClosedRemote | Phase::DeadHeld)
+            && connection.lose_peer(Start::Seen(at));
+        let phase = after;
+        self.note(Fact::Turned { id, at, phase }, facts);
         match after {
             Phase::Failed(error) => {
                 self.count_failure(group, at, error);
                 facts.push(Fact::Failed { id, group, at });
             }
-            Phase::HalfClosedRemote | Phase::DeadHeld if connection.lose_peer(Start::Seen(at)) => {
+            _ if lost_peer => {
                 facts.push(Fact::PeerGone { id, group, at });
             }
             _ => {}
@@ -224,8 +241,14 @@ impl Ledger {
         }
         connection.enter(Phase::Released, at);
         match phase {
-            Phase::Connecting => self.count_failure(group, at, 0),
-            Phase::Unaccepted { .. } => self.each_tally(group, at, Tally::stop_waiting),
+            Phase::Connecting => {
+                self.count_failure(group, at, 0);
+                self.note(Fact::Dropped { id, at }, facts);
+            }
+            Phase::Unaccepted { .. } => {
+                self.each_tally(group, at, Tally::stop_waiting);
+                self.note(Fact::Dropped { id, at }, facts);
+            }
             Phase::Failed(_) => facts.push(Fact::FailureClosed {
                 id,
                 group,

@@ -87,6 +87,23 @@ pub enum Cause {
     Elsewhere,
 }
 
+impl Cause {
+    /// The word used in output and in recordings.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::RingFull => "ring_full",
+            Self::MapFull => "map_full",
+            Self::Unreadable => "unreadable",
+            Self::ProgramMisses => "program_misses",
+            Self::ProbeMisses => "probe_misses",
+            Self::Rejected => "rejected",
+            Self::Simulated => "simulated",
+            Self::Untracked => "untracked",
+            Self::Elsewhere => "elsewhere",
+        }
+    }
+}
+
 /// Runs of one kernel program that the kernel skipped.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ProgramMisses {

@@ -20,6 +20,7 @@ mod names;
 mod namespaces;
 mod owners;
 mod phases;
+mod recorded;
 mod several;
 mod snapshots;
 mod stalled;
@@ -83,6 +84,8 @@ pub const ALL: &[(&str, Scenario)] = &[
     ("innocent", lossy::innocent),
     ("stalled_at_limit", stalled::stalled_at_limit),
     ("stalled_idle", stalled::stalled_idle),
+    ("recorded", recorded::recorded),
+    ("recorded_until_killed", recorded::recorded_until_killed),
     ("listing", listing::listing),
     ("kernel_log", logs::kernel_log),
     ("max_connections", limits::max_connections),
