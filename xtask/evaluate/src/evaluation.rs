@@ -43,6 +43,18 @@ pub struct Result {
 }
 
 impl Plan {
+    /// What is run, for the head of a report.
+    pub fn describe(&self) -> String {
+        let last = self.first_seed.saturating_add(self.seeds).saturating_sub(1);
+        let (families, first, disturbed) = (self.families.len(), self.first_seed, self.disturbed);
+        let disturbed = match disturbed.min(self.seeds) {
+            0 => String::new(),
+            1 => "; the first of them disturbed, too".to_owned(),
+            some => format!("; the first {some} of them disturbed, too"),
+        };
+        format!("{families} families, seeds {first} to {last}{disturbed}.")
+    }
+
     /// Runs it. The results come in the order of families and seeds, whatever ran first.
     pub fn run(&self) -> Vec<Result> {
         let worlds = self.worlds();

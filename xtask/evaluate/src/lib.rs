@@ -7,6 +7,7 @@
 pub mod accusation;
 pub mod baseline;
 pub mod disturbance;
+pub mod document;
 pub mod drive;
 pub mod evaluation;
 mod exhaustion;

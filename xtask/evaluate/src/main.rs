@@ -14,6 +14,7 @@ use std::{
 use anyhow::{Context as _, ensure};
 use clap::{Parser, ValueEnum};
 use evaluate::{
+    document,
     drive::Options,
     evaluation::Plan,
     export,
@@ -51,7 +52,7 @@ struct Cli {
     /// Also print each world in which the tracer was wrong
     #[arg(long)]
     failures: bool,
-    /// Also write the report into this file, as Markdown
+    /// Also write the report into this file, as Markdown: between its marks, if it has some like docs/detection.md
     #[arg(long, value_name = "PATH")]
     markdown: Option<PathBuf>,
     /// Write each world as a recording for `tracer replay` into this directory, with the truth about all of them in
@@ -137,14 +138,18 @@ fn run(cli: Cli) -> anyhow::Result<()> {
     };
     let began = Instant::now();
     let results = plan.run();
-    let mut text = report::render(&results, Style::Terminal);
+    let render = |style| format!("{}\n\n{}", plan.describe(), report::render(&results, style));
+    let mut text = render(Style::Terminal);
     if cli.failures {
         text += &report::failures(&results);
     }
     print(&text)?;
     eprintln!("{} worlds in {:.0?}", results.len(), began.elapsed());
     if let Some(path) = &cli.markdown {
-        fs::write(path, report::render(&results, Style::Markdown))
+        let report = render(Style::Markdown);
+        let document = fs::read_to_string(path).ok();
+        let document = document.and_then(|document| document::insert(&document, &report));
+        fs::write(path, document.unwrap_or(report))
             .with_context(|| format!("cannot write {}", path.display()))?;
     }
     Ok(())

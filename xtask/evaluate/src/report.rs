@@ -133,7 +133,7 @@ fn failure(outcome: &Outcome) -> Vec<String> {
 fn heading(style: Style, title: &str) -> String {
     match style {
         Style::Terminal => format!("{title}\n\n"),
-        Style::Markdown => format!("### {title}\n\n"),
+        Style::Markdown => format!("#### {title}\n\n"),
     }
 }
 

@@ -19,13 +19,13 @@ pub fn leaks(results: &[&Result]) -> Grid {
         "leaked by then",
         "used, p90",
     ]);
-    for detector in detectors(results) {
+    for (place, detector) in detectors(results).into_iter().enumerate() {
         let summary = Summary::of(outcomes(results, detector));
         grid.row([
             detector.to_owned(),
             share(summary.found),
             share(summary.found_early),
-            share(summary.confirmed),
+            tier(place, summary.confirmed),
             pair(summary.after(0.5), summary.after(0.9), span),
             pair(summary.leaked(0.5), summary.leaked(0.9), |count| {
                 format!("{count:.0}")
@@ -45,17 +45,22 @@ pub fn healthy(results: &[&Result]) -> Grid {
         "false alarms / 1000 h",
         "precision",
     ]);
-    for detector in detectors(results) {
+    for (place, detector) in detectors(results).into_iter().enumerate() {
         let summary = Summary::of(outcomes(results, detector));
         grid.row([
             detector.to_owned(),
             share(summary.accused),
-            share(summary.accused_confirmed),
+            tier(place, summary.accused_confirmed),
             or_none(summary.alarms_per_1000h(), |value| format!("{value:.2}")),
             or_none(summary.precision, |value| format!("{value:.3}")),
         ]);
     }
     grid
+}
+
+/// Only the tracer, which comes first, says of what it is sure.
+fn tier(place: usize, confirmed: Share) -> String {
+    share(if place == 0 { confirmed } else { Share::default() })
 }
 
 /// One row per family, one column per detector.

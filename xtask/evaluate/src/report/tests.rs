@@ -31,5 +31,5 @@ fn a_small_evaluation() {
         render(&plan(3).run(), Style::Terminal),
         "however many threads"
     );
-    assert!(render(&results, Style::Markdown).starts_with("### Families used for tuning: "));
+    assert!(render(&results, Style::Markdown).starts_with("#### Families used for tuning: "));
 }
