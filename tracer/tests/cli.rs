@@ -386,3 +386,17 @@ fn the_doctor_reports_for_people_and_for_programs() {
         }
     }
 }
+
+/// The table in the documentation is the one that `tracer thresholds` prints.
+#[test]
+fn the_thresholds_are_documented_as_they_are() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/detection.md");
+    let document = fs::read_to_string(path).unwrap();
+    let (before, rest) = document.split_once("<!-- thresholds -->\n").unwrap();
+    let (_, after) = rest.split_once("<!-- end of thresholds -->").unwrap();
+    let table = run(tracer(&["thresholds"])).stdout;
+    snapshot(
+        "../docs/detection.md",
+        &format!("{before}<!-- thresholds -->\n{table}<!-- end of thresholds -->{after}"),
+    );
+}
