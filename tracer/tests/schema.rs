@@ -168,6 +168,7 @@ fn optional(kind: &str) -> &'static [&'static str] {
         "alert" => &[
             "news",
             "openers",
+            "other_ends",
             "descriptors",
             "ports",
             "netns",

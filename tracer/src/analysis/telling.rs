@@ -39,9 +39,9 @@ pub struct Telling<'a> {
 impl Telling<'_> {
     /// The circumstances of a finding, about a process of which `info` is known.
     pub fn circumstances<'a>(&self, finding: &Finding, info: Option<&'a ProcessInfo>) -> Circumstances<'a> {
-        let (ports, openers) = match &finding.kind {
+        let (ports, [openers, other_ends]) = match &finding.kind {
             Kind::Leak(leak) => self.of_scope(finding.process, &leak.scope),
-            Kind::Stalled(_) | Kind::Exhaustion(_) => (None, Vec::new()),
+            Kind::Stalled(_) | Kind::Exhaustion(_) => (None, Default::default()),
         };
         let is_of_several = matches!(&finding.kind, Kind::Leak(leak) if matches!(leak.scope, Scope::Peer { processes: 2.., .. }));
         // The limit of one of several processes says little about all.
@@ -54,32 +54,40 @@ impl Telling<'_> {
             standing,
             ports,
             openers,
+            other_ends,
             own_netns: self.own_netns,
             wall: self.wall,
             now: self.now,
         }
     }
 
-    /// Ports and openers of what the finding of a leak is about.
-    fn of_scope(&self, process: ProcessId, scope: &Scope) -> (Option<PortUse>, Vec<(ProcessId, Comm, u32)>) {
+    /// Ports, openers and other ends of what the finding of a leak is about.
+    fn of_scope(
+        &self,
+        process: ProcessId,
+        scope: &Scope,
+    ) -> (Option<PortUse>, [Vec<(ProcessId, Comm, u32)>; 2]) {
         match scope {
             Scope::Group(group) => (
                 self.port_use(group),
-                self.openers(|of| of.process == process && of.peer_key() == *group),
+                self.processes(|of| of.process == process && of.peer_key() == *group),
             ),
             Scope::Process { direction, .. } => (
                 None,
-                self.openers(|of| of.process == process && of.direction == *direction),
+                self.processes(|of| of.process == process && of.direction == *direction),
             ),
             Scope::Peer { direction, peer, .. } => (
                 None,
-                self.openers(|of| of.peer == *peer && of.direction == *direction),
+                self.processes(|of| of.peer == *peer && of.direction == *direction),
             ),
         }
     }
 
-    fn openers(&self, is_of: impl Fn(&GroupKey) -> bool) -> Vec<(ProcessId, Comm, u32)> {
-        view::openers(self.ledger, is_of, OPENERS)
+    fn processes(&self, is_of: impl Fn(&GroupKey) -> bool) -> [Vec<(ProcessId, Comm, u32)>; 2] {
+        [
+            view::openers(self.ledger, &is_of, OPENERS),
+            view::other_ends(self.ledger, &is_of, OPENERS),
+        ]
     }
 
     /// Of outbound connections.

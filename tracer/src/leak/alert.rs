@@ -20,6 +20,8 @@ const PLATEAU_PERIODS: u32 = 24;
 const PLATEAU: Duration = Duration::from_hours(24);
 /// Periods after which a balance counts.
 const SETTLED_PERIODS: u32 = 8;
+/// The first scale whose window is most of an hour.
+const SLOW: usize = 3;
 /// Growth that counts: 2 %.
 const GROWTH: f64 = 1.02;
 
@@ -119,10 +121,11 @@ impl Alert {
         self.scale.map_or(Duration::ZERO, rings::period)
     }
 
-    /// Whether more than one look says so: two scales, a saw, a peer that is gone, or growth after it was told.
+    /// Whether more than one look says so: two scales, a window of most of an hour in which peers are gone, or a basis
+    /// that implies it.
     pub fn was_seen_twice(&self) -> bool {
         self.scales.count_ones() >= 2
-            || self.population == Population::Gone
+            || (self.population == Population::Gone && self.scale.is_some_and(|scale| scale >= SLOW))
             || matches!(
                 self.basis,
                 Basis::Sawtooth { .. } | Basis::Surge | Basis::Restarts
@@ -143,16 +146,15 @@ impl Alert {
 
     /// What there is to say about it.
     pub fn sight(&self, watch: &Watch) -> Sight {
-        let counts = match self.picture {
-            Some(_) => (watch.opened, watch.closed, watch.since),
-            None => {
-                let (opened, closed) = self.at_opening;
-                (
-                    self.counts.0 + watch.opened.saturating_sub(opened),
-                    self.counts.1 + watch.closed.saturating_sub(closed),
-                    self.since,
-                )
-            }
+        let counts = if self.picture.is_some() {
+            (watch.opened, watch.closed, watch.since)
+        } else {
+            let (opened, closed) = self.at_opening;
+            (
+                self.counts.0 + watch.opened.saturating_sub(opened),
+                self.counts.1 + watch.closed.saturating_sub(closed),
+                self.since,
+            )
         };
         Sight {
             key: watch.key,

@@ -11,7 +11,7 @@ use super::{
         Basis, Cadence, Class, Evidence, Explanation, Forecast, Healthy, Interval, Leak, Resource, RuledOut,
         Sample, Scope, Severity, Tier,
     },
-    rings::{COHORTS, Picture},
+    rings::Picture,
     thresholds::Thresholds,
     usage::{self, Usage},
     watch::{Key, Population},
@@ -89,7 +89,7 @@ pub fn leak(sight: &Sight, ledger: &Ledger, thresholds: &Thresholds, now: Time) 
         Basis::Accumulated => Time(0),
         _ => sight.since,
     };
-    let usage = Usage::of(ledger, key, now, (window, period * 2));
+    let usage = Usage::of(ledger, key, now, (window, period * 2), thresholds.silent_for);
     let is_unused = usage.is_some_and(|usage| usage.unused_share() >= thresholds.unused);
     let standing = key.process().and_then(|process| ledger.budget(process, now));
     let forecast = sight
@@ -400,5 +400,5 @@ fn samples(members: &[(ConnectionId, &Connection)], now: Time) -> Vec<Sample> {
         .collect()
 }
 
-/// Cohorts of a window.
-pub const WINDOW: u32 = COHORTS as u32 + 2;
+/// Periods of a window: the mature cohorts, and those that are too young.
+pub const WINDOW: u32 = 8;

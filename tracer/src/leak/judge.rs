@@ -11,7 +11,12 @@ use super::{
     usage::{self, Usage},
     watch::{Candidate, Key, Population, Watch},
 };
-use crate::model::{connection::GroupKey, fact::Start, ledger::Ledger, time::Time};
+use crate::model::{
+    connection::{Connection, GroupKey},
+    fact::Start,
+    ledger::Ledger,
+    time::Time,
+};
 
 const DAY: Duration = Duration::from_hours(24);
 /// Share of a roll-up that findings about its parts must cover to make one about it superfluous.
@@ -45,10 +50,18 @@ pub fn is_enough(
     }
     let period = rings::period(candidate.scale);
     let since = candidate.at.begin(watch.phase).earlier(period * describe::WINDOW);
-    let usage = Usage::of(ledger, &watch.key, now, (since, period * 2));
+    let usage = Usage::of(
+        ledger,
+        &watch.key,
+        now,
+        (since, period * 2),
+        thresholds.silent_for,
+    );
     let factor = usage.map_or(1.0, |usage| {
-        if usage.unused_share() >= thresholds.unused {
+        if usage.forgotten_share() >= thresholds.unused {
             thresholds.unused_factor
+        } else if usage.unused_share() >= thresholds.unused {
+            thresholds.quiet_factor
         } else if usage.used_share() >= thresholds.used {
             if period * describe::WINDOW >= DAY {
                 thresholds.used_factor_days
@@ -70,6 +83,16 @@ pub fn is_enough(
         )
 }
 
+/// How many groups a roll-up has connections in.
+pub fn parts(watch: &Watch, population: Population, ledger: &Ledger) -> u32 {
+    let mut groups: Vec<GroupKey> = usage::members(ledger, &watch.key, population)
+        .map(|(_, connection)| connection.group)
+        .collect();
+    groups.sort_unstable();
+    groups.dedup();
+    u32::try_from(groups.len()).unwrap_or(u32::MAX)
+}
+
 /// Whether a roll-up sees more than its groups do: several of them, and more than a mesh has.
 fn is_rollup_of_many(
     watch: &Watch,
@@ -82,12 +105,7 @@ fn is_rollup_of_many(
     if matches!(watch.key, Key::Group(_)) {
         return true;
     }
-    let mut groups: Vec<GroupKey> = usage::members(ledger, &watch.key, population)
-        .map(|(_, connection)| connection.group)
-        .collect();
-    groups.sort_unstable();
-    groups.dedup();
-    let parts = u32::try_from(groups.len()).unwrap_or(u32::MAX);
+    let parts = parts(watch, population, ledger);
     let is_unused = usage.is_some_and(|usage| usage.unused_share() >= thresholds.unused);
     let is_thick = survivors >= f64::from(parts.saturating_mul(MORE_THAN_A_MESH));
     #[expect(clippy::cast_precision_loss, reason = "a number of descriptors")]
@@ -145,12 +163,12 @@ pub fn is_intact(watch: &Watch, ground: &Ground, ledger: &Ledger) -> bool {
     f64::from(held) >= INTACT * f64::from(counted)
 }
 
-/// Whether what was there when the tracer came is a finding, and of which connections.
+/// Whether what was there when the tracer came is a finding, and of which connections: many of which the peer has gone
+/// long ago; a share of the limit that is hardly used, or twice that share that is not busy; or many that have been
+/// silent for longer than any idle timeout, or were never used.
 pub fn accumulated(watch: &Watch, thresholds: &Thresholds, ledger: &Ledger, now: Time) -> Option<Population> {
     /// Useless connections that a process may be about to close.
     const USELESS: u32 = 16;
-    /// Silence after which nobody is about to close them.
-    const FORGOTTEN: Duration = Duration::from_mins(2);
     /// Fewer than this are few, whatever the limit.
     const FEW: u32 = 16;
     /// Nearly all.
@@ -158,23 +176,12 @@ pub fn accumulated(watch: &Watch, thresholds: &Thresholds, ledger: &Ledger, now:
     if matches!(watch.key, Key::Process(..) | Key::Peer(..)) {
         return None;
     }
-    let (mut all, mut gone, mut told, mut silent, mut empty, mut busy) = (0_u32, 0, 0, 0, 0, 0);
+    let mut older = Older::default();
     for (_, connection) in usage::members(ledger, &watch.key, Population::All) {
-        all += 1;
-        let idle = usage::silent_for(connection, now);
-        told += u32::from(idle.is_some());
-        let idle = idle.unwrap_or_default();
-        silent += u32::from(idle >= thresholds.silent_for);
-        busy += u32::from(connection.traffic.is_some() && idle < Duration::from_secs(30));
-        gone += u32::from(connection.life.peer_gone.is_some() && idle >= FORGOTTEN);
-        empty += u32::from(
-            connection
-                .traffic
-                .is_some_and(|traffic| traffic.sent == 0 && traffic.received == 0),
-        );
+        older.add(connection, thresholds.silent_for, now);
     }
-    let nearly_all = |count: u32| f64::from(count) >= NEARLY * f64::from(all);
-    if gone >= USELESS {
+    let nearly_all = |count: u32| f64::from(count) >= NEARLY * f64::from(older.all);
+    if older.useless >= USELESS {
         return Some(Population::Gone);
     }
     let limit = watch
@@ -183,9 +190,56 @@ pub fn accumulated(watch: &Watch, thresholds: &Thresholds, ledger: &Ledger, now:
         .and_then(|process| ledger.budget(process, now))
         .and_then(|standing| standing.limit);
     #[expect(clippy::cast_precision_loss, reason = "a number of descriptors")]
-    let share = limit.map_or(0.0, |limit| f64::from(all) / limit as f64);
-    let is_busy = told > 0 && f64::from(busy) >= 0.5 * f64::from(told);
-    let is_large = share >= thresholds.accumulated && all >= FEW && !is_busy;
-    let is_silent = all >= thresholds.accumulated_silent && (nearly_all(silent) || nearly_all(empty));
-    (is_large || is_silent).then_some(Population::All)
+    let share = limit.map_or(0.0, |limit| f64::from(older.all) / limit as f64);
+    let is_known = older.told * 2 >= older.all;
+    let is_busy = is_known && older.busy * 2 >= older.told;
+    let is_large = share >= 2.0 * thresholds.accumulated && !is_busy;
+    let is_idle =
+        share >= thresholds.accumulated && is_known && nearly_all(older.hardly_used.max(older.silent));
+    let is_silent =
+        older.all >= thresholds.accumulated_silent && nearly_all(older.silent.max(older.never_used));
+    (older.all >= FEW && (is_large || is_idle || is_silent)).then_some(Population::All)
+}
+
+/// The use of connections that were there when the tracer came.
+#[derive(Default)]
+struct Older {
+    all: u32,
+    /// Of these, those of which it is told what they carried.
+    told: u32,
+    /// Silent for longer than common idle timeouts.
+    silent: u32,
+    /// Silent now, and with no more bytes than one exchange.
+    hardly_used: u32,
+    /// Without any byte.
+    never_used: u32,
+    /// In use a moment ago.
+    busy: u32,
+    /// Their peer is gone, and nobody is about to close them.
+    useless: u32,
+}
+
+impl Older {
+    fn add(&mut self, connection: &Connection, long: Duration, now: Time) {
+        /// Bytes of a greeting and a call: more is use.
+        const EXCHANGE: u64 = 4096;
+        /// Silence between two calls.
+        const PAUSE: Duration = Duration::from_secs(5);
+        /// Silence after which it is no longer busy.
+        const BUSY: Duration = Duration::from_secs(30);
+        /// Silence after which nobody is about to close a connection whose peer is gone.
+        const FORGOTTEN: Duration = Duration::from_mins(2);
+        self.all += 1;
+        let Some(traffic) = connection.traffic else {
+            return;
+        };
+        let idle = now.since(traffic.last);
+        let bytes = traffic.sent.saturating_add(traffic.received);
+        self.told += 1;
+        self.silent += u32::from(idle >= long);
+        self.hardly_used += u32::from(idle >= PAUSE && bytes <= EXCHANGE);
+        self.never_used += u32::from(bytes == 0);
+        self.busy += u32::from(idle < BUSY);
+        self.useless += u32::from(connection.life.peer_gone.is_some() && idle >= FORGOTTEN);
+    }
 }

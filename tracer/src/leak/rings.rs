@@ -2,7 +2,7 @@
 //!
 //! A ring holds eight cohorts of equal length; a cohort is mature two periods after it began to be the past, so each
 //! scale has its own idea of old. No connection is stored: a close says when its connection opened, and finds its cohort
-//! again by that. The idea of counting surviving generations is GenCount's (V. Šor, Statistical memory leak detection,
+//! again by that. The idea of counting surviving generations is `GenCount`'s (V. Šor, Statistical memory leak detection,
 //! Tartu 2014); `docs/detection.md` has the rest.
 
 use std::time::Duration;
@@ -23,6 +23,9 @@ const BASE: u64 = 16;
 const RATIO: u32 = 3;
 /// Periods after which half of the long memory is forgotten.
 const HALF_LIFE: f32 = 32.0;
+
+/// Base periods in which every ring has turned twice.
+const LONG: u32 = 16 * stride(SCALES - 1);
 
 /// Length of a period of a scale: 16 s, 48 s, … 9.7 h.
 pub fn period(scale: usize) -> Duration {
@@ -104,15 +107,18 @@ impl Picture {
 
     /// The survivors by thirds of the window, the oldest first.
     pub fn thirds(&self) -> [u32; 3] {
-        let [a, b, c, d, e, f] = self.survivors;
-        [(a, b), (c, d), (e, f)].map(|(one, other)| one.saturating_add(other))
+        let mut thirds = [0_u32; 3];
+        for (third, pair) in thirds.iter_mut().zip(self.survivors.chunks_exact(COHORTS / 3)) {
+            *third = pair.iter().fold(0, |sum, one| sum.saturating_add(*one));
+        }
+        thirds
     }
 }
 
 /// The rings of one population.
 #[derive(Clone, Debug)]
 pub struct Rings {
-    rings: [Ring; SCALES],
+    scales: [Ring; SCALES],
     now: Step,
     since: Step,
     /// Members now, older ones included.
@@ -123,7 +129,7 @@ impl Rings {
     /// Empty ones, that begin now.
     pub fn new(now: Step) -> Self {
         Self {
-            rings: Default::default(),
+            scales: Default::default(),
             now,
             since: now,
             total: 0,
@@ -138,9 +144,9 @@ impl Rings {
     /// Goes on to a base period. At the end of each period of each scale `look` gets the scale, the period that begins,
     /// and the picture; it says how many of the late closes are to be forgotten.
     pub fn advance(&mut self, to: Step, mut look: impl FnMut(usize, Step, &Picture) -> u32) {
-        if self.total == 0 && to.0.saturating_sub(self.now.0) > 2 * SLOTS as u32 * stride(SCALES - 1) {
+        if self.total == 0 && to.0.saturating_sub(self.now.0) > LONG {
             // Nothing of what they remember is left.
-            for ring in &mut self.rings {
+            for ring in &mut self.scales {
                 *ring = Ring::default();
             }
             self.now = to;
@@ -148,7 +154,7 @@ impl Rings {
         while self.now < to {
             let next = Step(self.now.0 + 1);
             for scale in 0..SCALES {
-                if next.0 % stride(scale) != 0 {
+                if !next.0.is_multiple_of(stride(scale)) {
                     break;
                 }
                 self.turn(scale, next, &mut look);
@@ -158,7 +164,7 @@ impl Rings {
     }
 
     fn turn(&mut self, scale: usize, next: Step, look: &mut impl FnMut(usize, Step, &Picture) -> u32) {
-        let Some(ring) = self.rings.get_mut(scale) else {
+        let Some(ring) = self.scales.get_mut(scale) else {
             return;
         };
         let epoch = next.epoch(scale) as usize;
@@ -202,7 +208,7 @@ impl Rings {
             return;
         };
         let born = Step::of(born, phase);
-        for (scale, ring) in self.rings.iter_mut().enumerate() {
+        for (scale, ring) in self.scales.iter_mut().enumerate() {
             if let Some(slot) = cohort(self.now, born, scale) {
                 change(&mut ring.alive, slot, |alive| alive.saturating_add(1));
             }
@@ -226,7 +232,7 @@ impl Rings {
             Start::Seen(born) => Some(Step::of(born, phase)),
             Start::Older => None,
         };
-        for (scale, ring) in self.rings.iter_mut().enumerate() {
+        for (scale, ring) in self.scales.iter_mut().enumerate() {
             if let Some(slot) = born.and_then(|born| cohort(now, born, scale)) {
                 change(&mut ring.alive, slot, |alive| alive.saturating_sub(1));
             }
@@ -247,7 +253,9 @@ impl Rings {
 fn cohort(now: Step, born: Step, scale: usize) -> Option<usize> {
     // What is born "later" comes from an event that was a little out of order.
     let born = born.min(now).epoch(scale);
-    ((now.epoch(scale) - born) < SLOTS as u32).then_some(born as usize % SLOTS)
+    ((now.epoch(scale) - born) as usize)
+        .lt(&SLOTS)
+        .then_some(born as usize % SLOTS)
 }
 
 fn at(slots: &[u32; SLOTS], slot: usize) -> u32 {

@@ -6,6 +6,10 @@ use proptest::prelude::*;
 
 use super::*;
 
+fn number(count: usize) -> u32 {
+    u32::try_from(count).unwrap()
+}
+
 /// What a ring must show, counted from all connections: (born, died), in base periods.
 #[derive(Default)]
 struct Memory {
@@ -17,14 +21,14 @@ impl Memory {
         let epoch = next / stride(scale);
         let mut counts = [0; COHORTS];
         for (place, count) in counts.iter_mut().enumerate() {
-            let Some(cohort) = (epoch + place as u32).checked_sub(SLOTS as u32) else {
+            let Some(cohort) = (epoch + number(place)).checked_sub(number(SLOTS)) else {
                 continue;
             };
-            *count = self
+            let alive = self
                 .lives
                 .iter()
-                .filter(|(born, died)| born / stride(scale) == cohort && died.is_none())
-                .count() as u32;
+                .filter(|(born, died)| born / stride(scale) == cohort && died.is_none());
+            *count = number(alive.count());
         }
         counts
     }
@@ -35,9 +39,9 @@ impl Memory {
         let is_late = |(born, died): &(u32, Option<u32>)| {
             let Some(died) = died else { return false };
             let died = died / stride(scale);
-            died + COHORTS as u32 >= epoch && died < epoch && died - born / stride(scale) > IMMATURE as u32
+            died + number(COHORTS) >= epoch && died < epoch && died - born / stride(scale) > number(IMMATURE)
         };
-        self.lives.iter().filter(|life| is_late(life)).count() as u32
+        number(self.lives.iter().filter(|life| is_late(life)).count())
     }
 }
 

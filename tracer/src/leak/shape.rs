@@ -1,9 +1,6 @@
 //! Whether a picture of survivors has the shape of a leak. Formulas and their reasons: `docs/detection.md`.
 
-use super::{
-    rings::{COHORTS, Picture},
-    thresholds::Thresholds,
-};
+use super::{rings::Picture, thresholds::Thresholds};
 
 /// Whether a picture has the shape of growth that goes on: every third of the window left survivors, it still grows,
 /// and what has become old stays, now and in the longer past (`long`).
@@ -13,7 +10,8 @@ pub fn is_growth(picture: &Picture, shape: &Thresholds, min_flow: f64, long: boo
         return false;
     }
     let least = picture.thirds().into_iter().min().unwrap_or(0);
-    let expected_young = survivors * 2.0 / COHORTS as f64;
+    // Two periods of six.
+    let expected_young = survivors / 3.0;
     f64::from(least) >= shape.even * survivors / 3.0
         && f64::from(picture.young) >= shape.young * expected_young
         && flow(picture) >= min_flow

@@ -6,11 +6,12 @@ use crate::model::time::Time;
 
 /// Parts of the limit.
 const PARTS: usize = 16;
-/// Distances between the last marks that must be even.
+/// Steps between marks that are looked at: the last ones. Two halves, because a step of a small limit is a few
+/// connections only, and these come at random.
 const STEPS: usize = 4;
-/// The longest of them by the shortest, at most.
+/// The longer half by the shorter, at most.
 const UNEVEN: u32 = 4;
-/// Less than this from the first mark on is a burst.
+/// Less than this from the first mark on is a burst, and less than half of it in the last steps, too.
 const LEAST: Duration = Duration::from_secs(8);
 /// Closes by openings on the way, at most.
 const CLOSES: f64 = 0.5;
@@ -80,14 +81,12 @@ impl Surge {
             .marks
             .get(self.reached.checked_sub(STEPS + 1)?..self.reached)?;
         let (first, last) = (marks.first()?, marks.last()?);
-        let steps: Vec<Duration> = marks
-            .windows(2)
-            .filter_map(|pair| Some(pair.last()?.at.since(pair.first()?.at)))
-            .collect();
-        let (longest, shortest) = (*steps.iter().max()?, *steps.iter().min()?);
+        let middle = marks.get(STEPS / 2)?;
+        let halves = [middle.at.since(first.at), last.at.since(middle.at)];
+        let (longest, shortest) = (halves.into_iter().max()?, halves.into_iter().min()?);
         let span = last.at.since(first.at);
-        let is_even = !shortest.is_zero() && longest <= shortest * UNEVEN;
-        let goes_on = now.since(last.at) <= longest * 2;
+        let is_even = !shortest.is_zero() && longest <= shortest * UNEVEN && span * 2 >= LEAST;
+        let goes_on = now.since(last.at) <= longest;
         let lasts = self.marks.first().is_some_and(|mark| now.since(mark.at) >= LEAST);
         let (came, went) = (
             opened.saturating_sub(first.opened),
@@ -98,6 +97,7 @@ impl Surge {
         if !(far_enough && is_even && goes_on && lasts && closes_little) {
             return None;
         }
+        #[expect(clippy::cast_precision_loss, reason = "16 at most")]
         let grown = f64::from(open) * (STEPS as f64) / (self.reached as f64);
         Some(Pace {
             since: first.at,

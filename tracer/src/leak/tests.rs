@@ -2,6 +2,7 @@
 
 mod loss;
 mod stall;
+mod survivors;
 
 use std::{net::IpAddr, time::Duration};
 

@@ -52,8 +52,10 @@ pub struct Thresholds {
     pub long_flow: f64,
     /// Share of the old ones that are unused, from which on they count as abandoned.
     pub unused: f64,
-    /// Factor on the need where they are.
+    /// Factor on the need where they are, for longer than common idle timeouts: `silent_for`.
     pub unused_factor: f64,
+    /// The same where they have not been silent for that long.
+    pub quiet_factor: f64,
     /// Share of the old ones that are in use, from which on they count as a working pool.
     pub used: f64,
     /// Factor on the need where they are.
@@ -76,7 +78,7 @@ pub struct Thresholds {
     pub accumulated: f64,
     /// Connections from which on silent ones make a finding, where they were there when the tracer came.
     pub accumulated_silent: u32,
-    /// How long they must have been silent.
+    /// Silence that is longer than common idle timeouts.
     pub silent_for: Duration,
     /// Share of the descriptor limit that makes a finding whatever it consists of.
     pub limit: f64,
@@ -106,11 +108,12 @@ impl Thresholds {
             long_flow: 0.85,
             unused: 0.7,
             unused_factor: 0.6,
+            quiet_factor: 0.85,
             used: 0.7,
-            used_factor: 3.5,
+            used_factor: 3.0,
             used_factor_days: 1.5,
-            beat_factor: 0.6,
-            spread_factor: 2.0,
+            beat_factor: 0.45,
+            spread_factor: 1.4,
             tooth: 0.25,
             teeth: 3,
             surge: 0.375,

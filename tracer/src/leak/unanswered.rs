@@ -31,7 +31,7 @@ pub struct Unanswered {
 struct Told {
     number: u64,
     peak: u32,
-    told: u32,
+    last: u32,
     since: Time,
 }
 
@@ -83,15 +83,15 @@ impl Unanswered {
                 .max();
             if let Some(told) = self.told.get_mut(group) {
                 told.peak = told.peak.max(open);
-                if open >= told.told.saturating_mul(2) {
-                    told.told = open;
+                if open >= told.last.saturating_mul(2) {
+                    told.last = open;
                     news.push(finding(*group, told, Stage::Updated, attempts, ledger, now));
                 }
             } else if open >= thresholds.unanswered && oldest >= Some(thresholds.unanswered_for) {
                 let told = Told {
                     number: *next,
                     peak: open,
-                    told: open,
+                    last: open,
                     since: attempts
                         .iter()
                         .map(|(_, attempt)| attempt.opened)

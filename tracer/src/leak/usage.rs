@@ -25,6 +25,8 @@ pub struct Usage {
     pub of: u32,
     /// Of these, silent for most of their lives.
     pub unused: u32,
+    /// Of these, silent for longer than common idle timeouts.
+    pub forgotten: u32,
     /// Of these, in use now.
     pub used: u32,
     /// How long all the unused ones have been silent.
@@ -33,8 +35,14 @@ pub struct Usage {
 
 impl Usage {
     /// Of the connections of a watch that opened in a window and are at least this old: what was there before is not what
-    /// grows. `None` if nobody tells what connections carry, or there are none.
-    pub fn of(ledger: &Ledger, key: &Key, now: Time, (since, least_age): (Time, Duration)) -> Option<Self> {
+    /// grows. Silence of `long` is longer than common idle timeouts. `None` if nobody tells what connections carry, or there are none.
+    pub fn of(
+        ledger: &Ledger,
+        key: &Key,
+        now: Time,
+        (since, least_age): (Time, Duration),
+        long: Duration,
+    ) -> Option<Self> {
         if !ledger.tells_traffic() {
             return None;
         }
@@ -51,6 +59,7 @@ impl Usage {
                     usage.span = silent;
                 }
                 usage.unused += 1;
+                usage.forgotten += u32::from(silent >= long);
             } else if age >= TOLD_EVERY && silent <= age.mul_f64(BUSY).max(TOLD_EVERY) {
                 usage.used += 1;
             }
@@ -61,6 +70,11 @@ impl Usage {
     /// Share that is unused.
     pub fn unused_share(&self) -> f64 {
         f64::from(self.unused) / f64::from(self.of.max(1))
+    }
+
+    /// Share that has been silent for longer than common idle timeouts.
+    pub fn forgotten_share(&self) -> f64 {
+        f64::from(self.forgotten) / f64::from(self.of.max(1))
     }
 
     /// Share that is in use.

@@ -370,7 +370,7 @@ impl Marks {
                 ..candidate
             });
         }
-        let least = thresholds.unused_factor.min(1.0) * need;
+        let least = thresholds.unused_factor.min(thresholds.quiet_factor).min(1.0) * need;
         let is_candidate = grows && survivors >= least && shape::long_flow(&picture) >= thresholds.long_flow;
         vote(votes, is_candidate, candidate, candidates);
         forgiven
@@ -380,7 +380,8 @@ impl Marks {
         let Candidate {
             scale, picture, need, ..
         } = candidate;
-        let is_candidate = f64::from(picture.all()) >= need
+        let is_candidate = scale >= GONE_FROM
+            && f64::from(picture.all()) >= need
             && shape::is_growth(&picture, thresholds, thresholds.gone_flow, true);
         if let Some(votes) = self.votes_gone.get_mut(scale) {
             vote(votes, is_candidate, candidate, candidates);
@@ -388,6 +389,8 @@ impl Marks {
     }
 }
 
+/// The first scale at which useless connections are judged: a proxy may leave them half closed for minutes.
+const GONE_FROM: usize = 2;
 /// Share of a tooth that closes at once where it is one.
 const ALL_AT_ONCE: f64 = 0.7;
 

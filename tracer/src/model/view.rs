@@ -1,6 +1,12 @@
 //! The books as people look at them: per process and per peer, with the ages of what is open.
 
-use std::{cmp::Reverse, collections::HashMap, hash::Hash, time::Duration};
+use std::{
+    cmp::Reverse,
+    collections::{HashMap, HashSet},
+    hash::Hash,
+    net::SocketAddr,
+    time::Duration,
+};
 
 use super::{
     budget::Standing,
@@ -134,23 +140,53 @@ pub fn openers(
     is_of: impl Fn(&GroupKey) -> bool,
     limit: usize,
 ) -> Vec<(ProcessId, Comm, u32)> {
-    let mut openers: HashMap<ProcessId, u32> = HashMap::new();
-    for (_, connection) in ledger.connections() {
-        if let Some(opener) = connection.opener
-            && opener != connection.group.process
-            && is_of(&connection.group)
-            && connection.phase.is_held()
-        {
-            *openers.entry(opener).or_default() += 1;
-        }
-    }
-    let mut openers: Vec<_> = openers
-        .into_iter()
-        .map(|(opener, count)| (opener, ledger.name(opener), count))
+    let openers = ledger.connections().filter_map(|(_, connection)| {
+        let opener = connection.opener?;
+        let is_handed_over =
+            opener != connection.group.process && is_of(&connection.group) && connection.phase.is_held();
+        is_handed_over.then_some(opener)
+    });
+    most(ledger, openers, limit)
+}
+
+/// The processes of this host that hold the other ends of what is held in the groups that `is_of` names, the most first,
+/// at most `limit` of them. Looks at every connection there is.
+pub fn other_ends(
+    ledger: &Ledger,
+    is_of: impl Fn(&GroupKey) -> bool,
+    limit: usize,
+) -> Vec<(ProcessId, Comm, u32)> {
+    let held = || {
+        ledger
+            .connections()
+            .filter(|(_, connection)| connection.phase.is_held())
+    };
+    let ours: HashSet<(SocketAddr, SocketAddr)> = held()
+        .filter(|(_, connection)| is_of(&connection.group))
+        .map(|(_, connection)| (connection.local, connection.peer))
         .collect();
-    openers.sort_unstable_by_key(|(opener, _, count)| (Reverse(*count), *opener));
-    openers.truncate(limit);
-    openers
+    let theirs = held()
+        .filter(|(_, other)| ours.contains(&(other.peer, other.local)))
+        .map(|(_, other)| other.group.process);
+    most(ledger, theirs, limit)
+}
+
+fn most(
+    ledger: &Ledger,
+    processes: impl Iterator<Item = ProcessId>,
+    limit: usize,
+) -> Vec<(ProcessId, Comm, u32)> {
+    let mut counts: HashMap<ProcessId, u32> = HashMap::new();
+    for process in processes {
+        *counts.entry(process).or_default() += 1;
+    }
+    let mut counts: Vec<_> = counts
+        .into_iter()
+        .map(|(process, count)| (process, ledger.name(process), count))
+        .collect();
+    counts.sort_unstable_by_key(|(process, _, count)| (Reverse(*count), *process));
+    counts.truncate(limit);
+    counts
 }
 
 /// The phases of everything that is open.

@@ -39,6 +39,8 @@ pub struct Circumstances<'a> {
     pub ports: Option<PortUse>,
     /// Other processes that opened what its process holds, the most first.
     pub openers: Vec<(ProcessId, Comm, u32)>,
+    /// Processes of this host that hold the other ends of the connections, the most first.
+    pub other_ends: Vec<(ProcessId, Comm, u32)>,
     /// The network namespace in which suggested commands will be run.
     pub own_netns: Option<u32>,
     /// How moments become wall-clock times.

@@ -63,6 +63,7 @@ fn worth(confidence: Confidence) -> Circumstances<'static> {
         standing: None,
         ports: None,
         openers: Vec::new(),
+        other_ends: Vec::new(),
         own_netns: Some(NETNS),
         wall: wall(),
         now: NOW,

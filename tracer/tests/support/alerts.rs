@@ -167,7 +167,8 @@ fn alert(scope: Scope, full: bool, confidence: Confidence) -> Alert {
         },
         scope,
         process: process(full.then_some(0)),
-        openers: if full { vec![opener] } else { Vec::new() },
+        openers: if full { vec![opener.clone()] } else { Vec::new() },
+        other_ends: if full { vec![opener] } else { Vec::new() },
         descriptors: full.then(|| descriptors(full)),
         ports: full.then_some(Ports {
             used: 0,

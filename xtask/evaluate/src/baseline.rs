@@ -41,9 +41,9 @@ trait Rule {
 /// The names of the rules, and how each starts on a new group.
 type Start = fn() -> Box<dyn Rule>;
 const RULES: [(&str, Start); 4] = [
-    ("no close in 10 min", || Box::new(counts::NoClose::default())),
+    ("no close", || Box::new(counts::NoClose::default())),
     ("200 open", || Box::new(counts::ManyOpen)),
-    ("Mann-Kendall, Theil-Sen", || Box::new(trend::Trend::default())),
+    ("Mann-Kendall", || Box::new(trend::Trend::default())),
     ("predict_linear", || Box::new(predict_linear::Forecast::default())),
 ];
 

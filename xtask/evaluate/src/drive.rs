@@ -1,8 +1,5 @@
 //! Feeds a world through the books and the detectors of the tracer, as it would have met them live.
 
-mod kernel;
-mod timeline;
-
 use std::time::Duration;
 
 use tracer::{
@@ -16,10 +13,12 @@ use tracer::{
 use crate::{
     accusation::{Accusation, Docket},
     baseline::Baselines,
-    world::{MINUTE, World},
+    disturbance::Faults,
+    kernel::Kernel,
+    random::Random,
+    timeline::Timeline,
+    world::{HOUR, MINUTE, World},
 };
-use kernel::Kernel;
-use timeline::Timeline;
 
 /// How a world is driven.
 #[derive(Clone, Copy, Debug)]
@@ -55,8 +54,9 @@ pub struct Testimony {
 }
 
 /// Drives a world from the coming of the tracer to its end. The tracer is the first to testify.
-pub fn drive(world: &World, options: &Options) -> Vec<Testimony> {
-    let mut drive = Drive::new(world, options);
+pub fn drive(world: &World, options: &Options, faults: &Faults) -> Vec<Testimony> {
+    let mut drive = Drive::new(world, options, faults);
+    let mut away = faults.away;
     let mut now = 0.0;
     loop {
         drive.happen_until(now);
@@ -65,11 +65,16 @@ pub fn drive(world: &World, options: &Options) -> Vec<Testimony> {
             return drive.finish();
         }
         // As live where it is told to the second.
-        let step = if now < 2.0 * MINUTE { 1.0 } else { options.tick };
-        now = (now + step).min(world.horizon);
+        let is_early = now - drive.started < 2.0 * MINUTE || world.horizon <= 4.0 * HOUR;
+        now += if is_early { 1.0 } else { options.tick };
         if let Some((_, woken)) = world.sleeps.iter().find(|(from, to)| (*from..*to).contains(&now)) {
-            now = woken.min(world.horizon);
+            now = *woken;
         }
+        if let Some((_, back)) = away.take_if(|(ends, _)| *ends <= now) {
+            now = back.max(now);
+            drive.restart(now);
+        }
+        now = now.min(world.horizon);
     }
 }
 
@@ -77,6 +82,11 @@ pub fn drive(world: &World, options: &Options) -> Vec<Testimony> {
 struct Drive<'a> {
     world: &'a World,
     options: &'a Options,
+    faults: &'a Faults,
+    /// What chance loses.
+    chance: Random,
+    /// When the tracer was started.
+    started: f64,
     timeline: Timeline,
     kernel: Kernel<'a>,
     ledger: Ledger,
@@ -87,16 +97,21 @@ struct Drive<'a> {
     compared: Option<f64>,
     /// Whether the last reading left something open.
     undecided: bool,
+    /// Whether anything was lost since.
+    has_lost: bool,
     tidied: f64,
     /// When the exits of processes were last noted.
     reaped: f64,
 }
 
 impl<'a> Drive<'a> {
-    fn new(world: &'a World, options: &'a Options) -> Self {
+    fn new(world: &'a World, options: &'a Options, faults: &'a Faults) -> Self {
         Self {
             world,
             options,
+            faults,
+            chance: Random::new(world.family, world.seed),
+            started: 0.0,
             timeline: Timeline::new(world),
             kernel: Kernel::new(world),
             ledger: Ledger::new(Limits::default()),
@@ -105,9 +120,23 @@ impl<'a> Drive<'a> {
             baselines: options.baselines.then(Baselines::default),
             compared: None,
             undecided: false,
+            has_lost: false,
             tidied: 0.0,
             reaped: 0.0,
         }
+    }
+
+    /// The tracer was away until now, and begins anew.
+    fn restart(&mut self, now: f64) {
+        while let Some(happening) = self.timeline.next_until(now) {
+            self.kernel.follow(&happening);
+        }
+        self.ledger = Ledger::new(Limits::default());
+        self.detector = Rules::new(&self.options.parameters, Limits::default().groups);
+        self.docket.restart(now);
+        self.compared = None;
+        (self.undecided, self.has_lost) = (false, false);
+        (self.started, self.reaped) = (now, now);
     }
 
     /// All that happens up to a moment.
@@ -116,6 +145,10 @@ impl<'a> Drive<'a> {
         while let Some(happening) = self.timeline.next_until(now) {
             self.kernel.follow(&happening);
             for event in self.kernel.events(&happening).into_iter().flatten() {
+                if self.chance.chance(self.faults.loss) {
+                    self.has_lost = true;
+                    continue;
+                }
                 self.ledger.apply(&event, &mut facts);
                 for fact in facts.drain(..) {
                     self.detector.observe(&fact);
@@ -159,8 +192,9 @@ impl<'a> Drive<'a> {
         let Some(compared) = self.compared else {
             return true;
         };
-        let is_early = now < 10.0 * MINUTE;
-        let every = if is_early || self.kernel.has_queue() {
+        let is_early = now - self.started < 10.0 * MINUTE;
+        // A loss, too, is made good at once for so long, and later a little slower than live.
+        let every = if is_early || self.kernel.has_queue() || self.has_lost {
             30.0
         } else {
             self.options.reconcile
@@ -169,6 +203,7 @@ impl<'a> Drive<'a> {
         let again = if is_early { 5.0 } else { 30.0 };
         now - compared >= every
             || self.undecided
+            || (is_early && self.has_lost)
             || self.ledger.has_outgrown_snapshot(at)
             || (now - compared >= again
                 && (self.ledger.has_exhausted_server() || self.detector.is_suspicious(at, &self.ledger)))
@@ -185,6 +220,7 @@ impl<'a> Drive<'a> {
             self.detector.observe(&fact);
         }
         self.undecided = reconciled.missing > 0;
+        self.has_lost = false;
         self.compared = Some(now);
     }
 

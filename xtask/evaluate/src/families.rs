@@ -13,7 +13,12 @@ mod pools;
 mod second;
 mod spread;
 
-use crate::{random::Random, scene::Scene, world::World};
+use crate::{
+    disturbance::{Disturbance, Disturbed},
+    random::Random,
+    scene::Scene,
+    world::World,
+};
 
 /// Whether a family may be looked at while the detector is tuned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -98,6 +103,16 @@ impl Family {
 
     /// The world of a seed.
     pub fn world(&self, seed: u64) -> World {
+        self.unlimited(seed).until_exhausted()
+    }
+
+    /// The same, with something that befalls it.
+    pub fn disturbed(&self, seed: u64, disturbance: Disturbance) -> Disturbed {
+        disturbance.befall(self.unlimited(seed))
+    }
+
+    /// The world of a seed, as if there were always descriptors.
+    fn unlimited(&self, seed: u64) -> World {
         let mut random = Random::new(self.name, seed);
         let mut scene = Scene::new(Random::new("host", seed), self.hours * 3600.0);
         (self.build)(&mut random, &mut scene);

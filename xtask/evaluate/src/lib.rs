@@ -6,10 +6,15 @@
 
 pub mod accusation;
 pub mod baseline;
+pub mod disturbance;
+pub mod document;
 pub mod drive;
 pub mod evaluation;
+mod exhaustion;
+pub mod export;
 pub mod families;
 pub mod interval;
+mod kernel;
 mod number;
 mod random;
 pub mod report;
@@ -17,4 +22,5 @@ mod scene;
 pub mod score;
 pub mod selection;
 pub mod summary;
+mod timeline;
 pub mod world;

@@ -1,10 +1,11 @@
 //! The command line of the evaluation: `cargo xtask evaluate`.
 
 use std::{
-    fs,
-    io::{self, Write as _},
+    fs::{self, File},
+    io::{self, BufWriter, Write as _},
     num::NonZeroUsize,
-    path::PathBuf,
+    ops::Range,
+    path::{Path, PathBuf},
     process::ExitCode,
     thread,
     time::Instant,
@@ -13,9 +14,11 @@ use std::{
 use anyhow::{Context as _, ensure};
 use clap::{Parser, ValueEnum};
 use evaluate::{
+    document,
     drive::Options,
     evaluation::Plan,
-    families::{self, Set},
+    export,
+    families::{self, Family, Set},
     report::{self, Style},
     selection,
 };
@@ -31,6 +34,9 @@ struct Cli {
     /// The first seed
     #[arg(long, default_value_t = 0, value_name = "SEED")]
     first_seed: u64,
+    /// Worlds of each family that are run once more for each disturbance [default: a tenth of --seeds]
+    #[arg(long, value_name = "SEEDS")]
+    disturbed: Option<u64>,
     /// Only families whose name fits; `*` stands for anything, a comma for "or"
     #[arg(long, default_value = "*", value_name = "PATTERNS")]
     families: String,
@@ -46,9 +52,13 @@ struct Cli {
     /// Also print each world in which the tracer was wrong
     #[arg(long)]
     failures: bool,
-    /// Also write the report into this file, as Markdown
+    /// Also write the report into this file, as Markdown: between its marks, if it has some like docs/detection.md
     #[arg(long, value_name = "PATH")]
     markdown: Option<PathBuf>,
+    /// Write each world as a recording for `tracer replay` into this directory, with the truth about all of them in
+    /// truth.jsonl, and end
+    #[arg(long, value_name = "DIRECTORY")]
+    export: Option<PathBuf>,
     /// Threads [default: one per core]
     #[arg(long)]
     threads: Option<NonZeroUsize>,
@@ -99,6 +109,13 @@ fn run(cli: Cli) -> anyhow::Result<()> {
     if cli.list {
         return Ok(print(&report::list(&families))?);
     }
+    if let Some(directory) = &cli.export {
+        return export(
+            directory,
+            &families,
+            cli.first_seed..cli.first_seed.saturating_add(cli.seeds),
+        );
+    }
     ensure!(
         (0.1..=600.0).contains(&cli.tick),
         "--tick must be from 0.1 to 600 seconds"
@@ -107,6 +124,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         families,
         first_seed: cli.first_seed,
         seeds: cli.seeds,
+        disturbed: cli.disturbed.unwrap_or(cli.seeds / 10),
         options: Options {
             parameters: cli.detection.into_rules(&Filter::default())?,
             tick: cli.tick,
@@ -120,17 +138,41 @@ fn run(cli: Cli) -> anyhow::Result<()> {
     };
     let began = Instant::now();
     let results = plan.run();
-    let mut text = report::render(&results, Style::Terminal);
+    let render = |style| format!("{}\n\n{}", plan.describe(), report::render(&results, style));
+    let mut text = render(Style::Terminal);
     if cli.failures {
         text += &report::failures(&results);
     }
     print(&text)?;
     eprintln!("{} worlds in {:.0?}", results.len(), began.elapsed());
     if let Some(path) = &cli.markdown {
-        fs::write(path, report::render(&results, Style::Markdown))
+        let report = render(Style::Markdown);
+        let document = fs::read_to_string(path).ok();
+        let document = document.and_then(|document| document::insert(&document, &report));
+        fs::write(path, document.unwrap_or(report))
             .with_context(|| format!("cannot write {}", path.display()))?;
     }
     Ok(())
+}
+
+/// Writes the worlds of families as recordings.
+fn export(directory: &Path, families: &[Family], seeds: Range<u64>) -> anyhow::Result<()> {
+    fs::create_dir_all(directory).with_context(|| format!("cannot make {}", directory.display()))?;
+    let create = |name: &str| {
+        let path = directory.join(name);
+        let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+        anyhow::Ok(BufWriter::new(file))
+    };
+    let mut truth = create("truth.jsonl")?;
+    for family in families {
+        for seed in seeds.clone() {
+            let name = format!("{}-{seed}.jsonl", family.name);
+            let world = family.world(seed);
+            export::write(&world, create(&name)?).with_context(|| format!("cannot write {name}"))?;
+            writeln!(truth, "{}", export::truth(&world, &name)).context("cannot write truth.jsonl")?;
+        }
+    }
+    truth.flush().context("cannot write truth.jsonl")
 }
 
 /// To stdout; a reader that has gone away is no error.

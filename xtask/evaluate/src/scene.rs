@@ -7,7 +7,7 @@ use tracer::model::connection::Direction;
 use crate::{
     number::small,
     random::Random,
-    world::{Connection, DAY, Entrance, Loss, NEVER, Process, World},
+    world::{Connection, DAY, Entrance, Loss, NEVER, Process, Target, World},
 };
 
 /// The port that servers of these worlds listen on.
@@ -24,7 +24,7 @@ pub struct Scene {
     programs: Vec<Program>,
     rows: Vec<Row>,
     onset: Option<f64>,
-    target: Option<f64>,
+    target: Option<Target>,
 }
 
 /// A program, and the lives of its processes, one after the other.
@@ -119,7 +119,17 @@ impl Scene {
 
     /// The leak must be found within this time, even if the descriptors are used up before.
     pub fn target(&mut self, within: f64) {
-        self.target = Some(within);
+        self.target = Some(Target {
+            within,
+            wished: within,
+        });
+    }
+
+    /// Within this time would be better.
+    pub fn wish(&mut self, wished: f64) {
+        if let Some(target) = &mut self.target {
+            target.wished = wished;
+        }
     }
 
     /// Connections that open at these times.
@@ -145,7 +155,7 @@ impl Scene {
         self.open(times)
     }
 
-    /// The world.
+    /// The world, as if there were always descriptors.
     pub fn finish(self, family: &'static str, seed: u64, leaks: bool) -> World {
         let Self {
             mut random,
@@ -216,85 +226,6 @@ impl Scene {
             up: random.uniform(4.0, 12.0) * DAY,
             sleeps: Vec::new(),
         }
-        .until_exhausted()
-    }
-}
-
-impl World {
-    /// Finds out when descriptors are used up, and ends a leak's world there: nothing more can open.
-    #[must_use]
-    pub fn until_exhausted(mut self) -> Self {
-        let Some(onset) = self.onset else {
-            return self;
-        };
-        let mut leaking = vec![false; self.processes.len()];
-        let mut changes = Vec::with_capacity(2 * self.connections.len());
-        for connection in self
-            .connections
-            .iter()
-            .filter(|connection| connection.has_descriptor())
-        {
-            if let Some(leaking) = leaking.get_mut(connection.process) {
-                *leaking |= connection.leaks;
-            }
-            changes.push((connection.opened, 1_i64, connection.process));
-            if connection.closed.is_finite() {
-                changes.push((connection.closed, -1, connection.process));
-            }
-        }
-        // At the same moment one closes before another opens.
-        changes.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        let mut used: Vec<i64> = self.processes.iter().map(|process| process.base.into()).collect();
-        let mut half: Vec<Option<i64>> = vec![None; used.len()];
-        for (at, change, process) in changes {
-            let (Some(true), Some(used), Some(half), Some(limit)) = (
-                leaking.get(process),
-                used.get_mut(process),
-                half.get_mut(process),
-                self.processes
-                    .get(process)
-                    .map(|process| i64::from(process.limit)),
-            ) else {
-                continue;
-            };
-            if at >= onset.max(0.0) {
-                let half = *half.get_or_insert(if *used < limit / 2 {
-                    limit / 2
-                } else {
-                    *used + (limit - *used) / 2
-                });
-                *used += change;
-                if *used >= half {
-                    self.half_used = self.half_used.min(at);
-                }
-                if *used >= limit {
-                    self.exhausted = self.exhausted.min(at);
-                }
-            } else {
-                *used += change;
-            }
-        }
-        let end = self
-            .target
-            .map_or(self.exhausted, |target| self.exhausted.max(onset + target));
-        self.horizon = self.horizon.min(end);
-        self.refuse();
-        self
-    }
-}
-
-impl World {
-    /// Where a leak's world goes on without descriptors, what would open waits to be accepted, or does not come about.
-    fn refuse(&mut self) {
-        let (from, to) = (self.exhausted, self.horizon);
-        self.connections.retain_mut(|connection| {
-            let is_refused = from < connection.opened && connection.opened <= to;
-            if is_refused && connection.direction == Direction::Inbound {
-                connection.entrance = Entrance::Unaccepted;
-                (connection.closed, connection.lost) = (NEVER, None);
-            }
-            !is_refused || connection.direction == Direction::Inbound
-        });
     }
 }
 

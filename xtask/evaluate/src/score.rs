@@ -6,7 +6,7 @@ use tracer::model::connection::{PeerKey, ProcessId};
 
 use crate::{
     accusation::{Accusation, Accused},
-    world::{Connection, HOUR, NEVER, World},
+    world::{Connection, HOUR, NEVER, Target, World},
 };
 
 /// False alarms of a world that are closer than this are one: a person would be called once.
@@ -31,8 +31,8 @@ pub struct Outcome {
     pub hit: Option<Hit>,
     /// Whether it was confirmed in time.
     pub confirmed: bool,
-    /// Whether it was found within the time that its family asks for.
-    pub on_target: Option<bool>,
+    /// How soon it must be found.
+    pub target: Option<Target>,
 }
 
 /// A leak is found.
@@ -48,6 +48,14 @@ pub struct Hit {
     pub before_half: bool,
 }
 
+impl Outcome {
+    /// Whether it was found within the time that its family asks for.
+    pub fn on_target(&self) -> Option<bool> {
+        self.target
+            .map(|target| self.hit.is_some_and(|hit| hit.after <= target.within))
+    }
+}
+
 /// Judges what was said of a world. A leak is found by the first accusation that begins when it does or later, and
 /// before its descriptors are used up; what is told before is a false alarm even if it lasts.
 pub fn judge(world: &World, accusations: &[Accusation]) -> Outcome {
@@ -61,8 +69,9 @@ pub fn judge(world: &World, accusations: &[Accusation]) -> Outcome {
         .iter()
         .map(|accusation| accusation.from)
         .min_by(f64::total_cmp);
-    let target = world.target.map(|within| onset + within);
-    let half_due = target.map_or(world.half_used, |target| world.half_used.max(target));
+    let half_due = world.target.map_or(world.half_used, |target| {
+        world.half_used.max(onset + target.within)
+    });
     Outcome {
         seed: world.seed,
         leaks: world.leaks(),
@@ -86,7 +95,7 @@ pub fn judge(world: &World, accusations: &[Accusation]) -> Outcome {
         confirmed: right
             .iter()
             .any(|accusation| accusation.confirmed <= world.horizon),
-        on_target: target.map(|target| first.is_some_and(|at| at <= target)),
+        target: world.target,
     }
 }
 

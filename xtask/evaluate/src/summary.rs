@@ -48,7 +48,7 @@ impl Summary {
                 .found_early
                 .count(outcome.hit.is_some_and(|hit| hit.before_half));
             summary.confirmed.count(outcome.confirmed);
-            if let Some(on_target) = outcome.on_target {
+            if let Some(on_target) = outcome.on_target() {
                 summary.on_target.count(on_target);
             }
             if let Some(hit) = outcome.hit {
@@ -114,7 +114,7 @@ mod tests {
                 before_half: after < 100.0,
             }),
             confirmed: false,
-            on_target: None,
+            target: None,
         }
     }
 

@@ -37,13 +37,22 @@ pub struct World {
     pub half_used: f64,
     /// When all are.
     pub exhausted: f64,
-    /// A leak must be found within this time of its onset, even if the descriptors are used up before.
-    pub target: Option<f64>,
+    /// How soon a leak must be found, even if the descriptors are used up before.
+    pub target: Option<Target>,
     /// How long the machine was up when the tracer came. It is another time in every world: no detector's periods may
     /// begin with the tracer.
     pub up: f64,
     /// The machine slept in these spans: nothing happened, the tracer did not run.
     pub sleeps: Vec<(f64, f64)>,
+}
+
+/// How soon after its onset a leak must be found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Target {
+    /// Within this time,
+    pub within: f64,
+    /// and this is what would be better.
+    pub wished: f64,
 }
 
 /// A process.
@@ -161,9 +170,16 @@ impl World {
         }
         let shares = self.processes.iter().zip(used).zip(leaks);
         shares
-            .filter(|((process, _), leaks)| *leaks && process.started <= at && at < process.ends)
+            .filter(|((process, _), leaks)| *leaks && process.lives(at))
             .map(|((process, used), _)| f64::from(used) / f64::from(process.limit))
             .fold(0.0, f64::max)
+    }
+}
+
+impl Process {
+    /// Whether it is there at this moment.
+    pub fn lives(&self, at: f64) -> bool {
+        (self.started..self.ends).contains(&at)
     }
 }
 
@@ -208,7 +224,9 @@ impl Connection {
         /// A small request, and a small answer.
         const EACH: f64 = 200.0;
         let last = at - self.idle_at(at) - self.opened;
-        whole_u64(EACH * (1.0 + last.max(0.0) / self.every.min(1.0 + last.max(0.0))))
+        let bytes = EACH * (1.0 + last.max(0.0) / self.every.min(1.0 + last.max(0.0)));
+        // The same at every moment of a silence, however the sums above are rounded.
+        whole_u64(bytes.round())
     }
 }
 

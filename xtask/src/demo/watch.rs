@@ -1,6 +1,7 @@
 //! The tracer that the demo itself reads.
 
 use std::{
+    collections::BTreeSet,
     io::{BufRead as _, BufReader},
     path::Path,
     process::{Child, Command, Stdio},
@@ -91,9 +92,34 @@ impl Watch {
         self.with_status("opened").count()
     }
 
-    /// Alerts that resolved.
-    pub(crate) fn resolved(&self) -> usize {
-        self.with_status("resolved").count()
+    /// Whether every alert is resolved.
+    pub(crate) fn all_resolved(&self) -> bool {
+        let ids = |status| -> BTreeSet<String> {
+            self.with_status(status)
+                .map(|alert| alert["id"].to_string())
+                .collect()
+        };
+        ids("opened") == ids("resolved")
+    }
+
+    /// Whether an alert names this process as the holder of the other ends.
+    pub(crate) fn names_other_end(&self, comm: &str, pid: u32) -> bool {
+        self.with_status("opened").any(|alert| {
+            let other = &alert["other_ends"][0]["process"];
+            other["comm"] == comm && other["pid"] == pid
+        })
+    }
+
+    /// Whether all who were ever accused have one of these names.
+    pub(crate) fn accuses_only(&self, comms: &[&str]) -> bool {
+        self.with_status("opened")
+            .all(|alert| comms.iter().any(|comm| alert["process"]["comm"] == *comm))
+    }
+
+    /// Whether this process was ever accused.
+    pub(crate) fn accuses(&self, pid: u32) -> bool {
+        self.with_status("opened")
+            .any(|alert| alert["process"]["pid"] == pid)
     }
 
     /// Whether an alert opened that names exactly this.

@@ -50,7 +50,8 @@ pub const ALL: &[Named] = named! {
     "gone-flow" Share gone_flow "the same where the peer is gone";
     "long-flow" Share long_flow "the same over the longer past";
     "unused" Share unused "share of the old connections that must be silent to call them unused";
-    "unused-factor" Factor unused_factor "factor on the need where they are";
+    "unused-factor" Factor unused_factor "factor on the need where they are, for longer than silent-for";
+    "quiet-factor" Factor quiet_factor "factor on the need where they are, for less than that";
     "used" Share used "share of the old connections that must carry data to call them used";
     "used-factor" Factor used_factor "factor on the need where they are";
     "used-factor-days" Factor used_factor_days "the same at scales whose window is longer than a day";
@@ -62,7 +63,7 @@ pub const ALL: &[Named] = named! {
     "surge-within" Span surge_within "only if the limit is nearer than this";
     "accumulated" Share accumulated "share of the limit that makes a finding if it was there when the tracer came";
     "accumulated-silent" Count accumulated_silent "silent connections that make a finding if they were there when the tracer came";
-    "silent-for" Span silent_for "how long these must have been silent";
+    "silent-for" Span silent_for "silence that is longer than common idle timeouts";
     "limit" Share limit "share of the descriptor limit in use that makes a finding, whatever it consists of";
     "unanswered" Count unanswered "attempts to connect under way that make a finding";
     "unanswered-for" Span unanswered_for "how long the oldest of them must have waited";
@@ -118,10 +119,10 @@ impl Field<'_> {
     fn parse(self, text: &str) -> Result<(), String> {
         match self {
             Self::Share(value) => {
-                *value = number(text, 0.0..=1.0, "a share is a number from 0 to 1, like 0.4")?
+                *value = number(text, 0.0..=1.0, "a share is a number from 0 to 1, like 0.4")?;
             }
             Self::Factor(value) => {
-                *value = number(text, 0.01..=100.0, "a factor is a number from 0.01 to 100")?
+                *value = number(text, 0.01..=100.0, "a factor is a number from 0.01 to 100")?;
             }
             Self::Many(value) => {
                 *value = number(

@@ -9,7 +9,10 @@ use crate::{
         evidence::{self, Evidence, Leak},
         finding::Finding,
     },
-    model::connection::{self, ProcessId},
+    model::{
+        connection::{self, ProcessId},
+        name::Comm,
+    },
     output::{
         advice::Advice,
         circumstances::Circumstances,
@@ -44,7 +47,8 @@ pub(super) fn alert(
         class: class(leak.class),
         scope: scope(&leak.scope),
         process: described(finding.process, finding.comm, circumstances.info),
-        openers: openers(circumstances),
+        openers: openers(&circumstances.openers),
+        other_ends: openers(&circumstances.other_ends),
         descriptors: circumstances.standing.map(descriptors),
         ports: circumstances.ports.map(ports),
         netns: finding.netns,
@@ -86,9 +90,9 @@ pub(super) fn alert(
     }
 }
 
-fn openers(circumstances: &Circumstances<'_>) -> Vec<Opener> {
-    let openers = circumstances.openers.iter();
-    openers
+fn openers(processes: &[(ProcessId, Comm, u32)]) -> Vec<Opener> {
+    processes
+        .iter()
         .map(|(id, comm, count)| Opener {
             process: process(*id, *comm),
             connections: *count,

@@ -32,6 +32,9 @@ pub struct Alert {
     /// Other processes that opened some of them, the most first; absent if there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub openers: Vec<Opener>,
+    /// Processes of this host that hold the other ends, the most first; absent if there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub other_ends: Vec<Opener>,
     /// The descriptors of the process; absent if they could not be counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub descriptors: Option<Descriptors>,

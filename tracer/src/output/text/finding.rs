@@ -12,7 +12,8 @@ use super::process;
 use crate::{
     leak::finding::{Finding, Kind, Resolution, Stage},
     model::{
-        connection::{Direction, Peer, PeerKey},
+        connection::{Direction, Peer, PeerKey, ProcessId},
+        name::Comm,
         time::Time,
     },
     output::{advice::Advice, circumstances::Circumstances, json::Wall, span, who, wrap},
@@ -104,12 +105,25 @@ fn tell_process(text: &mut String, circumstances: &Circumstances<'_>) {
         labelled(text, "who:", &who);
     }
     if !circumstances.openers.is_empty() {
-        let openers = circumstances
-            .openers
-            .iter()
-            .map(|(id, comm, count)| format!("{} ({count})", process(*id, *comm)));
-        labelled(text, "opener:", &openers.collect::<Vec<_>>().join(", "));
+        labelled(text, "opener:", &processes(&circumstances.openers));
     }
+    if !circumstances.other_ends.is_empty() {
+        let others = processes(&circumstances.other_ends);
+        labelled(
+            text,
+            "peer:",
+            &format!("the other ends are on this host: {others}"),
+        );
+    }
+}
+
+/// `controller[4711] (58), client[4712] (1)`.
+fn processes(processes: &[(ProcessId, Comm, u32)]) -> String {
+    let named: Vec<String> = processes
+        .iter()
+        .map(|(id, comm, count)| format!("{} ({count})", process(*id, *comm)))
+        .collect();
+    named.join(", ")
 }
 
 /// What it means, what to do, and what shows it.

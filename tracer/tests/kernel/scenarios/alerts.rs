@@ -56,7 +56,11 @@ pub fn leak_alert(context: &Context) -> anyhow::Result<()> {
     server.close(&leaked)?;
     let resolved = two(&mut tracer, "resolved")?;
     for (direction, alert) in &resolved {
-        ensure!(alert.resolution.as_deref() == Some("drained"), "{alert:?}");
+        let how = match direction {
+            Outbound => "process_exited",
+            Inbound => "drained",
+        };
+        ensure!(alert.resolution.as_deref() == Some(how), "{alert:?}");
         let same = opened.get(direction).is_some_and(|opened| opened.id == alert.id);
         ensure!(same, "another alert is resolved: {alert:?}");
     }

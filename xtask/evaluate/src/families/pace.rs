@@ -84,6 +84,7 @@ fn loops(r: &mut Random, s: &mut Scene) {
         s.open(loops.iter().map(|at| at + delay)).leak().every(every);
     }
     s.target(HOUR);
+    s.wish(20.0 * MINUTE);
 }
 
 fn founding(r: &mut Random, s: &mut Scene) {

@@ -3,7 +3,7 @@ use std::collections::HashSet;
 use super::*;
 use crate::world::{Entrance, NEVER};
 
-const SEEDS: u64 = 6;
+const SEEDS: u64 = 3;
 
 fn worlds() -> impl Iterator<Item = (Family, World)> {
     all()

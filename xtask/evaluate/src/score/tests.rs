@@ -14,13 +14,13 @@ fn leaking() -> World {
     scene
         .open((60..).map(|minute| f64::from(minute) * 60.0).take(180))
         .leak();
-    scene.finish("a test", 1, true)
+    scene.finish("a test", 1, true).until_exhausted()
 }
 
 fn healthy() -> World {
     let mut scene = Scene::new(Random::new("a test", 1), 4.0 * HOUR);
     scene.open([10.0, 20.0]).live(|| 30.0);
-    scene.finish("a test", 1, false)
+    scene.finish("a test", 1, false).until_exhausted()
 }
 
 fn accusation(world: &World, from: f64, to: f64) -> Accusation {
@@ -134,7 +134,7 @@ fn half_of_the_limit_is_when_it_is_used() {
     scene
         .open((0..2000).map(|minute| f64::from(minute) * 60.0))
         .leak();
-    let world = scene.finish("a test", 1, true);
+    let world = scene.finish("a test", 1, true).until_exhausted();
     let base = f64::from(world.processes[0].base);
     same(world.half_used, (511.0 - base) * 60.0);
     same(world.exhausted, (1023.0 - base) * 60.0);
@@ -152,11 +152,11 @@ fn a_target_outlasts_the_limit() {
     scene.limit(64);
     scene.open((0..64).map(f64::from)).leak();
     scene.target(90.0);
-    let world = scene.finish("a test", 1, true);
+    let world = scene.finish("a test", 1, true).until_exhausted();
     assert!(world.exhausted < 60.0);
     same(world.horizon, 90.0);
     let outcome = judge(&world, &[accusation(&world, 80.0, NEVER)]);
     assert!(outcome.hit.unwrap().before_half);
-    assert_eq!(outcome.on_target, Some(true));
-    assert_eq!(judge(&world, &[]).on_target, Some(false));
+    assert_eq!(outcome.on_target(), Some(true));
+    assert_eq!(judge(&world, &[]).on_target(), Some(false));
 }

@@ -3,7 +3,7 @@
 use crate::world::{Entrance, World};
 
 /// How long the kernel waits for an answer: six repetitions of the SYN, each wait twice as long (`tcp_syn_retries`).
-const CONNECT_TIMEOUT: f64 = 127.0;
+pub const CONNECT_TIMEOUT: f64 = 127.0;
 
 /// Something happens to a connection.
 #[derive(Clone, Copy, Debug)]
@@ -56,6 +56,12 @@ impl Timeline {
                 .then_with(|| (a.what, a.connection).cmp(&(b.what, b.connection)))
         });
         Self(all.into_iter())
+    }
+
+    /// The next thing that happens before a moment.
+    pub fn next_before(&mut self, now: f64) -> Option<Happening> {
+        let is_due = self.0.as_slice().first().is_some_and(|next| next.at < now);
+        if is_due { self.0.next() } else { None }
     }
 
     /// The next thing that happens up to a moment.

@@ -12,14 +12,14 @@ use tracer::model::{
     snapshot::{Descriptors, Held, Listener, ListenerId, Snapshot, Waiting},
 };
 
-use super::timeline::{Happening, What};
 use crate::{
     number::small,
+    timeline::{Happening, What},
     world::{Connection, Entrance, Loss, Process, World, nanoseconds},
 };
 
 /// All these worlds have one network namespace,
-const NETNS: u32 = 4_026_531_840;
+pub const NETNS: u32 = 4_026_531_840;
 /// at most one listening socket, which all of its servers hold,
 const LISTENER: ListenerId = ListenerId(1);
 /// and room in its queue.
@@ -185,13 +185,8 @@ impl<'a> Kernel<'a> {
             at,
             waited: span(now - connection.opened),
         }));
-        let processes = self.world.processes.iter().enumerate();
-        let living = processes.filter(|(_, process)| process.started <= now && now < process.ends);
-        for (number, process) in living {
-            let id = self.world.process_id(number);
-            snapshot
-                .descriptors
-                .push(self.table(id, number, process, snapshot.began));
+        snapshot.descriptors.extend(self.tables(now));
+        for (id, process) in self.living(now) {
             if let Some(local) = self.listens {
                 snapshot.listeners.push(Listener {
                     id: LISTENER,
@@ -206,6 +201,27 @@ impl<'a> Kernel<'a> {
             }
         }
         snapshot
+    }
+
+    /// Connections that a process holds.
+    pub fn held(&self) -> usize {
+        self.held.members.len()
+    }
+
+    /// The descriptor tables of the processes, apart from what is in them.
+    pub fn tables(&self, now: f64) -> impl Iterator<Item = Descriptors> {
+        let processes = self.world.processes.iter().enumerate();
+        let living = processes.filter(move |(_, process)| process.lives(now));
+        living.map(move |(number, process)| {
+            let id = self.world.process_id(number);
+            self.table(id, number, process, self.world.time(now))
+        })
+    }
+
+    fn living(&self, now: f64) -> impl Iterator<Item = (ProcessId, &Process)> {
+        let processes = self.world.processes.iter().enumerate();
+        let living = processes.filter(move |(_, process)| process.lives(now));
+        living.map(|(number, process)| (self.world.process_id(number), process))
     }
 
     fn held_row(&self, number: usize, connection: &Connection, now: f64) -> Held {
@@ -258,8 +274,14 @@ impl<'a> Kernel<'a> {
 }
 
 /// The kernel side counts connections from 1.
-fn id(number: usize) -> ConnectionId {
+pub fn id(number: usize) -> ConnectionId {
     ConnectionId(number as u64 + 1)
+}
+
+/// The connection of a number of the kernel's.
+pub fn connection(world: &World, id: ConnectionId) -> Option<&Connection> {
+    let number = usize::try_from(id.0).ok()?.checked_sub(1)?;
+    world.connections.get(number)
 }
 
 fn span(seconds: f64) -> Duration {

@@ -1,0 +1,456 @@
+//! What the survivor rule finds, how soon, and what it leaves alone.
+
+use std::time::Duration;
+
+use crate::{
+    leak::{
+        Detector as _,
+        evidence::{Basis, Class, Leak, Scope, Severity, Tier},
+        finding::{Finding, Kind, Resolution, Rule, Stage},
+        survivors::SurvivorRule,
+        thresholds::{Sensitivity, Thresholds},
+    },
+    model::{
+        connection::{ConnectionId, Direction, ProcessId},
+        event::{EndCause, Event, EventKind, Opening, StateChange},
+        ledger::{Ledger, Limits},
+        name::Comm,
+        snapshot::Descriptors,
+        time::Time,
+    },
+};
+
+const HOUR: u64 = 3600;
+
+/// Books and the rule, second by second.
+struct World {
+    ledger: Ledger,
+    rule: SurvivorRule,
+    now: u64,
+    next: u64,
+    process: ProcessId,
+    limit: u64,
+    told: Vec<(u64, Finding)>,
+}
+
+impl World {
+    fn new(limit: u64) -> Self {
+        Self::with(Thresholds::new(Sensitivity::Normal), limit)
+    }
+
+    fn with(thresholds: Thresholds, limit: u64) -> Self {
+        Self {
+            ledger: Ledger::new(Limits::default()),
+            rule: SurvivorRule::new(thresholds, 1000),
+            now: 500_000,
+            next: 0,
+            process: ProcessId {
+                pid: 4711,
+                start: Time(1),
+            },
+            limit,
+            told: Vec::new(),
+        }
+    }
+
+    fn at(&self) -> Time {
+        Time(0) + Duration::from_secs(self.now)
+    }
+
+    fn event(&mut self, id: u64, kind: EventKind) {
+        let mut facts = Vec::new();
+        let event = Event {
+            at: self.at(),
+            id: ConnectionId(id),
+            kind,
+        };
+        self.ledger.apply(&event, &mut facts);
+        for fact in &facts {
+            self.rule.observe(fact);
+        }
+    }
+
+    fn opening(&self, peer: u32) -> Opening {
+        Opening {
+            process: self.process,
+            comm: Comm::from("controller"),
+            direction: Direction::Outbound,
+            connecting: false,
+            local: ([10, 0, 0, 1], 40_000).into(),
+            peer: (std::net::Ipv4Addr::from_bits(0x0a01_0000 + peer), 9090).into(),
+            netns: 1,
+        }
+    }
+
+    fn open(&mut self) -> u64 {
+        self.open_to(7)
+    }
+
+    fn open_to(&mut self, peer: u32) -> u64 {
+        self.next += 1;
+        let opening = self.opening(peer);
+        self.event(self.next, EventKind::Opened(opening));
+        self.next
+    }
+
+    fn close(&mut self, id: u64) {
+        self.event(id, EventKind::Released { connected: true });
+        self.event(id, EventKind::Ended(EndCause::Destroyed));
+    }
+
+    fn peer_closes(&mut self, id: u64) {
+        self.event(id, EventKind::State(StateChange::PeerClosed));
+    }
+
+    /// A second passes.
+    fn tick(&mut self) {
+        self.now += 1;
+        let now = self.at();
+        if self.now.is_multiple_of(30) {
+            let open = self.ledger.total().open;
+            self.ledger.note_descriptors(Descriptors {
+                process: self.process,
+                comm: Comm::from("controller"),
+                used: open + 10,
+                sockets: open,
+                limit: Some(self.limit),
+                at: now,
+            });
+        }
+        self.ledger.tick(now);
+        let mut findings = Vec::new();
+        self.rule.tick(now, &self.ledger, &mut findings);
+        self.told
+            .extend(findings.into_iter().map(|finding| (self.now, finding)));
+    }
+
+    fn pass(&mut self, seconds: u64) {
+        for _ in 0..seconds {
+            self.tick();
+        }
+    }
+
+    /// `count` connections every `every` seconds that stay.
+    fn leak(&mut self, seconds: u64, every: u64, count: u32) -> Vec<u64> {
+        let mut ids = Vec::new();
+        for second in 0..seconds {
+            if second.is_multiple_of(every) {
+                ids.extend((0..count).map(|_| self.open()));
+            }
+            self.tick();
+        }
+        ids
+    }
+
+    fn stages(&self) -> Vec<Stage> {
+        self.told.iter().map(|(_, finding)| finding.stage).collect()
+    }
+
+    fn first(&self) -> (u64, &Leak) {
+        let (at, finding) = self.told.first().expect("something is told");
+        (*at, leak(finding))
+    }
+}
+
+fn leak(finding: &Finding) -> &Leak {
+    match &finding.kind {
+        Kind::Leak(leak) => leak,
+        other => panic!("{other:?} is no leak"),
+    }
+}
+
+#[test]
+fn the_founding_leak_is_suspected_within_the_hour_and_confirmed_later() {
+    let mut world = World::new(1024);
+    let began = world.now;
+    world.leak(2 * HOUR, 30, 3);
+    let (at, leak) = world.first();
+    assert!(at - began <= HOUR, "after {} s", at - began);
+    assert!(leak.open < 512, "{} open: more than half of the limit", leak.open);
+    assert!(matches!(leak.basis, Basis::Survivors { .. }), "{:?}", leak.basis);
+    assert!(matches!(leak.scope, Scope::Group(_)), "{:?}", leak.scope);
+    assert_eq!(
+        leak.tier,
+        Tier::Suspected,
+        "a pool that is filling looks the same"
+    );
+    let evidence = &leak.evidence;
+    assert_eq!((evidence.closed, evidence.left), (0, 0));
+    assert_eq!(evidence.survivors.len(), 6);
+    let cadence = evidence.cadence.expect("a loop has a beat");
+    assert_eq!((cadence.burst, cadence.every.as_secs()), (3, 30));
+    let rate = evidence.per_hour.expect("it grows");
+    assert!(
+        rate.low <= 360.0 && 360.0 <= rate.high,
+        "{rate:?} is not 360 an hour"
+    );
+    let forecast = leak.forecast.expect("there is a limit");
+    // 360 an hour from nothing to 1024 - 10.
+    let ends = (at - began) as f64 + forecast.expected.as_secs_f64();
+    assert!(
+        (ends - 10_140.0).abs() < 900.0,
+        "the end is foretold for {ends} s"
+    );
+    assert!(forecast.earliest <= forecast.expected);
+    assert_eq!(leak.samples.len(), Leak::SAMPLES);
+    let (_, last) = world.told.last().unwrap();
+    assert_eq!(
+        self::leak(last).severity,
+        Severity::Critical,
+        "an hour from the limit"
+    );
+}
+
+#[test]
+fn a_leak_beside_healthy_traffic_is_found() {
+    let mut world = World::new(1024);
+    for second in 0..4 * HOUR {
+        let short = world.open();
+        world.tick();
+        world.close(short);
+        if second.is_multiple_of(60) {
+            world.open();
+        }
+    }
+    let (_, leak) = world.first();
+    assert!(leak.evidence.closed > 1000, "{}", leak.evidence.closed);
+    assert!(leak.open < 512, "{}", leak.open);
+    assert_eq!(world.stages()[0], Stage::Opened);
+}
+
+#[test]
+fn a_pool_that_fills_and_stays_is_no_leak() {
+    let mut world = World::new(1024);
+    world.leak(20 * 60, 20, 1);
+    world.pass(6 * HOUR);
+    assert_eq!(world.told, []);
+}
+
+#[test]
+fn connections_that_live_for_hours_are_no_leak_once_as_many_leave_as_come() {
+    let mut world = World::new(1024);
+    let mut open = std::collections::VecDeque::new();
+    for second in 0..10 * HOUR {
+        if second.is_multiple_of(60) {
+            open.push_back(world.open());
+        }
+        if open.len() > 30 {
+            let oldest = open.pop_front().unwrap();
+            world.close(oldest);
+        }
+        world.tick();
+    }
+    assert_eq!(world.told, []);
+}
+
+#[test]
+fn a_limit_that_goes_in_seconds_is_seen_in_seconds() {
+    let mut world = World::new(64);
+    world.pass(60);
+    let began = world.now;
+    world.leak(14, 1, 3);
+    let (at, leak) = world.first();
+    assert!(at - began <= 15, "after {} s", at - began);
+    assert_eq!((leak.basis, leak.severity), (Basis::Surge, Severity::Critical));
+    assert!(leak.forecast.is_some());
+}
+
+#[test]
+fn a_burst_is_no_surge() {
+    let mut world = World::new(1024);
+    world.pass(60);
+    for _ in 0..600 {
+        world.open();
+    }
+    world.pass(300);
+    assert_eq!(world.told, []);
+}
+
+#[test]
+fn what_the_peer_has_closed_counts_for_more() {
+    let mut world = World::new(1024);
+    for second in 0..2 * HOUR {
+        if second.is_multiple_of(60) {
+            let id = world.open();
+            world.tick();
+            world.peer_closes(id);
+        } else {
+            world.tick();
+        }
+    }
+    let (_, leak) = world.first();
+    assert!(matches!(leak.basis, Basis::PeerGone { .. }), "{:?}", leak.basis);
+    assert_eq!((leak.class, leak.tier), (Class::CloseMissing, Tier::Suspected));
+    assert!(leak.open <= 30, "{}", leak.open);
+    let (_, last) = world.told.last().unwrap();
+    assert_eq!(self::leak(last).tier, Tier::Confirmed, "a longer window agrees");
+}
+
+#[test]
+fn one_connection_to_each_of_many_backends_is_one_finding() {
+    let mut world = World::new(1024);
+    for minute in 0..8 * 60 {
+        world.open_to(minute % 500);
+        world.pass(60);
+    }
+    let opened: Vec<&Finding> = world
+        .told
+        .iter()
+        .map(|(_, finding)| finding)
+        .filter(|finding| finding.stage == Stage::Opened)
+        .collect();
+    assert_eq!(opened.len(), 1, "{opened:?}");
+    let Scope::Process { peers, .. } = leak(opened[0]).scope else {
+        panic!("{:?}", leak(opened[0]).scope)
+    };
+    assert!(peers > 100, "{peers}");
+}
+
+#[test]
+fn a_mass_close_is_one_line_and_the_same_leak_again_has_the_same_name() {
+    let mut world = World::new(1024);
+    let ids = world.leak(HOUR, 30, 3);
+    let before = world.told.len();
+    for id in ids {
+        world.close(id);
+    }
+    world.pass(60);
+    let stages = world.stages().split_off(before);
+    assert_eq!(stages, [Stage::Resolved(Resolution::Drained)]);
+    let number = world.told[0].1.id.number;
+    world.leak(2 * HOUR, 30, 3);
+    let again = &world.told[before + 1].1;
+    assert_eq!((again.stage, again.id.number), (Stage::Opened, number));
+}
+
+#[test]
+fn the_next_process_that_does_the_same_goes_on_with_the_finding() {
+    let mut world = World::new(1024);
+    let ids = world.leak(HOUR, 30, 3);
+    let number = world.told[0].1.id.number;
+    for id in ids {
+        world.close(id);
+    }
+    world.ledger.note_exit(world.process);
+    world.pass(30);
+    let (_, ended) = world.told.last().unwrap();
+    assert_eq!(ended.stage, Stage::Resolved(Resolution::ProcessExited));
+    world.process = ProcessId {
+        pid: 4712,
+        start: world.at(),
+    };
+    world.leak(HOUR, 30, 3);
+    let (_, again) = world
+        .told
+        .iter()
+        .find(|(_, finding)| finding.process.pid == 4712)
+        .expect("it is found again");
+    assert_eq!((again.id.number, leak(again).lives), (number, 2));
+}
+
+#[test]
+fn lives_that_are_too_short_for_a_verdict_add_up() {
+    let mut world = World::new(1024);
+    for life in 0..6 {
+        world.process = ProcessId {
+            pid: 5000 + life,
+            start: world.at(),
+        };
+        let ids = world.leak(40 * 60, 30, 1);
+        for id in ids {
+            world.close(id);
+        }
+        world.ledger.note_exit(world.process);
+        world.pass(20);
+    }
+    let (_, leak) = world.first();
+    assert_eq!(leak.basis, Basis::Restarts);
+    assert!(leak.lives >= 3, "{}", leak.lives);
+}
+
+#[test]
+fn generations_that_go_all_at_once_are_a_saw() {
+    let mut world = World::new(1024);
+    for _ in 0..5 {
+        let ids = world.leak(90 * 60, 150, 1);
+        for id in ids {
+            world.close(id);
+        }
+    }
+    let (_, leak) = world.first();
+    assert!(matches!(leak.basis, Basis::Sawtooth { .. }), "{:?}", leak.basis);
+}
+
+#[test]
+fn a_process_that_has_used_up_its_descriptors_is_told_with_what_fills_them() {
+    let mut world = World::new(100);
+    for peer in 0..85 {
+        world.open_to(peer);
+    }
+    world.pass(60);
+    let exhausted: Vec<&Finding> = world
+        .told
+        .iter()
+        .map(|(_, finding)| finding)
+        .filter(|finding| finding.id.rule == Rule::Limit)
+        .collect();
+    let [finding] = exhausted[..] else {
+        panic!("{:?}", world.told)
+    };
+    let Kind::Exhaustion(exhaustion) = &finding.kind else {
+        panic!("{finding:?}")
+    };
+    assert_eq!((exhaustion.used, exhaustion.limit), (95, 100));
+    assert_eq!(exhaustion.groups.len(), Leak::MEMBERS);
+}
+
+#[test]
+fn attempts_that_nobody_answers_pile_up() {
+    let mut world = World::new(1024);
+    for _ in 0..60 {
+        world.next += 1;
+        let opening = Opening {
+            connecting: true,
+            ..world.opening(7)
+        };
+        world.event(world.next, EventKind::Opened(opening));
+        world.tick();
+    }
+    let (_, leak) = world.first();
+    assert_eq!((leak.class, leak.basis), (Class::BlackHole, Basis::Unanswered));
+    let open = world.next;
+    for id in 1..=open {
+        world.event(id, EventKind::State(StateChange::Closed { error: 110 }));
+        world.event(id, EventKind::Released { connected: false });
+    }
+    world.pass(20);
+    assert_eq!(world.stages().last(), Some(&Stage::Resolved(Resolution::Drained)));
+}
+
+#[test]
+fn sensitivity_moves_the_verdict() {
+    let first = |sensitivity| {
+        let mut world = World::with(Thresholds::new(sensitivity), 1024);
+        let began = world.now;
+        world.leak(3 * HOUR, 30, 3);
+        world.told.first().map_or(u64::MAX, |(at, _)| at - began)
+    };
+    let [low, normal, high] = [Sensitivity::Low, Sensitivity::Normal, Sensitivity::High].map(first);
+    assert!(
+        high <= normal && normal <= low && high < low,
+        "{high} {normal} {low}"
+    );
+}
+
+#[test]
+fn the_same_history_gives_the_same_findings() {
+    let run = || {
+        let mut world = World::new(256);
+        for peer in 0..40 {
+            world.open_to(peer);
+        }
+        world.leak(HOUR, 10, 1);
+        world.told
+    };
+    assert_eq!(run(), run());
+}
