@@ -204,7 +204,9 @@ impl Analysis {
             &degraded,
             self.wall,
         );
-        for finding in std::mem::take(&mut self.findings) {
+        for mut finding in std::mem::take(&mut self.findings) {
+            // A recording need not tell.
+            finding.netns = finding.netns.filter(|netns| *netns != 0);
             match finding.stage {
                 Stage::Opened => {
                     self.alerts += 1;

@@ -8,7 +8,13 @@ mod support {
     pub mod sentence;
 }
 
-use std::{fmt::Write as _, fs, io::Write as _, path::PathBuf, process::Stdio};
+use std::{
+    fmt::Write as _,
+    fs,
+    io::{self, Write as _},
+    path::PathBuf,
+    process::Stdio,
+};
 
 use serde_json::Value;
 use support::{
@@ -256,4 +262,68 @@ fn a_line_of_a_gigabyte_takes_no_memory() {
         "{}",
         told.stderr
     );
+}
+
+/// Connections of many processes and peers that open, carry something and close: so many events in a minute and a half
+/// of recorded time for each million.
+fn traffic(path: &PathBuf, events: u64) {
+    /// Connections open at a time.
+    const OPEN: u64 = 4096;
+    let mut file = io::BufWriter::with_capacity(1 << 20, fs::File::create(path).unwrap());
+    let header = "{\"kind\":\"header\",\"v\":1,\"ts\":1000000000,\"wall\":\"2026-11-22T10:00:01Z\"}";
+    writeln!(file, "{header}").unwrap();
+    for pid in 0..200 {
+        writeln!(
+            file,
+            "{{\"kind\":\"process\",\"ts\":1000000000,\"pid\":{pid},\"start\":5,\"comm\":\"server-{pid}\"}}"
+        )
+        .unwrap();
+    }
+    let mut random = 1_u64;
+    for event in 0..events {
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        let (ts, id) = (2 * SECOND + event * 90_000, event / 9 * 4 + event % 9 / 2);
+        let (pid, peer, port) = (id % 200, id % 250, 1024 + id % 60_000);
+        match event % 9 {
+            0 | 2 | 4 | 6 => writeln!(
+                file,
+                "{{\"kind\":\"opened\",\"ts\":{ts},\"id\":\"{id}\",\"pid\":{pid},\"start\":5,\"direction\":\"inbound\",\
+                 \"local\":\"10.0.0.1:{}\",\"peer\":\"10.0.1.{peer}:{port}\",\"netns\":4026531840}}",
+                8000 + pid % 8
+            ),
+            8 => writeln!(
+                file,
+                "{{\"kind\":\"activity\",\"ts\":{ts},\"id\":\"{}\",\"sent\":{},\"received\":1}}",
+                id.saturating_sub(1 + (random >> 33) % OPEN),
+                random >> 40
+            ),
+            _ => writeln!(
+                file,
+                "{{\"kind\":\"released\",\"ts\":{ts},\"id\":\"{}\",\"lifetime\":1}}",
+                id.saturating_sub(OPEN)
+            ),
+        }
+        .unwrap();
+    }
+    file.flush().unwrap();
+}
+
+/// `TRACER_EVENTS=10000000 cargo test --release -p tracer --test replay -- --ignored --nocapture how_fast`
+#[test]
+#[ignore = "a measurement; 10 million events take 1.2 GB"]
+fn how_fast_it_is() {
+    let events: u64 = std::env::var("TRACER_EVENTS").map_or(1_000_000, |events| events.parse().unwrap());
+    let path = scratch("traffic");
+    traffic(&path, events);
+    let began = std::time::Instant::now();
+    let replayed = replay(&path, &["--output", "json"]);
+    let seconds = began.elapsed().as_secs_f64();
+    let size = fs::metadata(&path).unwrap().len();
+    fs::remove_file(&path).unwrap();
+    assert_eq!(replayed.code, Some(0), "{}", replayed.stderr);
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+    let (rate, bytes) = (events as f64 / seconds / 1e6, size as f64 / seconds / 1e6);
+    println!("{events} events in {seconds:.2} s: {rate:.2} million a second, {bytes:.0} MB/s");
 }

@@ -182,7 +182,7 @@ fn optional(kind: &str) -> &'static [&'static str] {
             "resolution",
         ],
         "limit" => &["resolution"],
-        "stall" => &["descriptors", "resolution"],
+        "stall" => &["queue_limit", "descriptors", "resolution"],
         "connection" => &[
             "netns",
             "given_up",
@@ -368,7 +368,7 @@ fn stall(status: AlertStatus, full: bool) -> Stall {
         netns: u32::MAX,
         queued: u32::MAX,
         peak: u32::MAX,
-        queue_limit: u32::MAX,
+        queue_limit: full.then_some(u32::MAX),
         queue_full: !full,
         oldest_wait_seconds: f64::MAX,
         stuck_seconds: 0.0,

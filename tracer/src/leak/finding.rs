@@ -143,8 +143,8 @@ impl Stalled {
 pub struct Queue {
     /// Connections that wait in it.
     pub length: u32,
-    /// How many may.
-    pub limit: u32,
+    /// How many may, if that is known.
+    pub limit: Option<u32>,
     /// How long the first has waited.
     pub waited: Duration,
     /// Connections that were looked at: the first ones, where the queue is long.
@@ -162,7 +162,7 @@ impl Queue {
     pub const PEERS: usize = 5;
 
     /// Whether the kernel lets nobody else in (`sk_acceptq_is_full`, `include/net/sock.h`).
-    pub const fn is_full(&self) -> bool {
-        self.length > self.limit
+    pub fn is_full(&self) -> bool {
+        self.limit.is_some_and(|limit| self.length > limit)
     }
 }

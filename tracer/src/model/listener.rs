@@ -31,8 +31,8 @@ pub struct ListeningSocket {
     pub local: SocketAddr,
     /// Connections that wait to be accepted.
     pub queued: u32,
-    /// How many may wait.
-    pub queue_limit: u32,
+    /// How many may wait, if that is known.
+    pub queue_limit: Option<u32>,
     /// Those at the head of the queue, the one that waits longest first.
     pub waiting: Vec<Waiting>,
     /// When the queue was read.
@@ -92,8 +92,8 @@ impl ListeningSocket {
     }
 
     /// Whether the kernel lets no more connections in (`sk_acceptq_is_full`, `include/net/sock.h`).
-    pub const fn is_full(&self) -> bool {
-        self.queued > self.queue_limit
+    pub fn is_full(&self) -> bool {
+        self.queue_limit.is_some_and(|limit| self.queued > limit)
     }
 }
 
@@ -108,7 +108,7 @@ pub fn of(snapshot: &Snapshot) -> Vec<ListeningSocket> {
             netns: row.netns,
             local: row.local,
             queued: row.queued,
-            queue_limit: row.queue_limit,
+            queue_limit: Some(row.queue_limit),
             waiting: Vec::new(),
             at: row.at,
         });

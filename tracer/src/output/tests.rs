@@ -136,7 +136,7 @@ fn stalled(stage: Stage, comm: Comm, change: impl FnOnce(&mut Stalled)) -> Findi
         ],
         queue: Queue {
             length: 12,
-            limit: 128,
+            limit: Some(128),
             waited: Duration::from_secs(14),
             examined: 12,
             given_up: 3,
@@ -275,7 +275,7 @@ fn any_stalled() -> impl Strategy<Value = Stalled> {
         any::<SocketAddr>(),
         (descriptors, held, peers),
         any::<(u32, u32, bool)>(),
-        any::<(u32, u32, Duration, u32, u32, u32)>(),
+        any::<(u32, Option<u32>, Duration, u32, u32, u32)>(),
         any::<(u64, u32, Duration, u64)>(),
     )
         .prop_map(|(local, (descriptors, held, peers), holders, queue, rest)| {

@@ -133,7 +133,7 @@ impl Queues {
                 local: SocketAddr::new(queue.address, *port),
                 queued: u32::try_from(queue.waiting.len()).unwrap_or(u32::MAX),
                 // Nobody told.
-                queue_limit: u32::MAX,
+                queue_limit: None,
                 waiting: queue.head(now),
                 at: now,
             })

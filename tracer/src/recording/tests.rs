@@ -4,6 +4,7 @@ mod order;
 mod parity;
 mod playing;
 mod reading;
+mod schema;
 
 use super::reader::{Entry, ReadError, Reader};
 

@@ -1,6 +1,9 @@
 //! Lines as they are written here: what `docs/recording.schema.json` describes, and [`line`](super::line) reads.
 
-use std::{borrow::Cow, fmt, net::SocketAddr};
+mod connections;
+mod tables;
+
+use std::{borrow::Cow, fmt};
 
 use schemars::{JsonSchema, Schema, generate::SchemaSettings};
 use serde::{Serialize, Serializer};
@@ -10,6 +13,9 @@ use crate::model::{
     name::Comm,
     time::Time,
 };
+
+pub use connections::{Activity, ConnectFailed, Holders, Moment, Opened, Unaccepted};
+pub use tables::{Books, InQueue, Listener, Loss, Reconciled};
 
 /// The JSON Schema of a line. A reader must expect kinds and fields that it does not name.
 pub fn schema() -> Schema {
@@ -213,245 +219,6 @@ pub struct ProcessExit {
     /// What it held is told by lines of its own.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub told_apart: bool,
-}
-
-/// A process has a connection, or an attempt to get one.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct Opened<'a> {
-    /// When it was accepted or established; when it was first seen, if it is pre-existing.
-    #[schemars(with = "u64")]
-    pub ts: Nanos,
-    /// It was that much earlier, in nanoseconds: it is told late.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub late: u64,
-    /// Which.
-    #[schemars(with = "String")]
-    pub id: Id,
-    /// The process.
-    pub pid: u32,
-    /// When that started.
-    #[schemars(with = "u64")]
-    pub start: Nanos,
-    /// Who connected: `outbound` or `inbound`.
-    pub direction: &'a str,
-    /// This end.
-    #[schemars(with = "String")]
-    pub local: SocketAddr,
-    /// The other end.
-    #[schemars(with = "String")]
-    pub peer: SocketAddr,
-    /// Inode number of the network namespace.
-    #[serde(skip_serializing_if = "is_unset")]
-    pub netns: u32,
-    /// It was there before anybody watched, or before this file.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub preexisting: bool,
-    /// A pre-existing one is at least this old, in nanoseconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub age: Option<u64>,
-}
-
-/// A connection waits to be accepted.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct Unaccepted {
-    /// When it was seen.
-    #[schemars(with = "u64")]
-    pub ts: Nanos,
-    /// It has waited that long already, in nanoseconds.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub late: u64,
-    /// Which.
-    #[schemars(with = "String")]
-    pub id: Id,
-    /// This end.
-    #[schemars(with = "String")]
-    pub local: SocketAddr,
-    /// The other end.
-    #[schemars(with = "String")]
-    pub peer: SocketAddr,
-    /// Inode number of the network namespace.
-    #[serde(skip_serializing_if = "is_unset")]
-    pub netns: u32,
-    /// The process that listens.
-    pub listener_pid: u32,
-    /// When that started.
-    #[schemars(with = "u64")]
-    pub listener_start: Nanos,
-}
-
-/// Something happened to a connection.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct Moment {
-    /// When.
-    #[schemars(with = "u64")]
-    pub ts: Nanos,
-    /// It was that much earlier, in nanoseconds: it is told late.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub late: u64,
-    /// To which.
-    #[schemars(with = "String")]
-    pub id: Id,
-    /// How long the connection was open, at least, in nanoseconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub lifetime: Option<u64>,
-}
-
-/// What a connection has carried.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct Activity {
-    /// By then.
-    #[schemars(with = "u64")]
-    pub ts: Nanos,
-    /// Which.
-    #[schemars(with = "String")]
-    pub id: Id,
-    /// Application bytes sent.
-    pub sent: u64,
-    /// Application bytes received.
-    pub received: u64,
-    /// Nanoseconds since the last of them moved.
-    pub idle: u64,
-}
-
-/// Who holds a connection.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct Holders {
-    /// When.
-    #[schemars(with = "u64")]
-    pub ts: Nanos,
-    /// It was noticed that much earlier, in nanoseconds.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub late: u64,
-    /// Which.
-    #[schemars(with = "String")]
-    pub id: Id,
-    /// The processes, each as `[pid, start]`.
-    #[schemars(with = "Vec<(u32, u64)>")]
-    pub pids: Vec<(u32, Nanos)>,
-}
-
-/// An attempt to connect failed.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct ConnectFailed {
-    /// When.
-    #[schemars(with = "u64")]
-    pub ts: Nanos,
-    /// It was that much earlier, in nanoseconds: it is told late.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub late: u64,
-    /// The attempt of a `connecting` line: its socket is held until it is `released`.
-    #[schemars(with = "String")]
-    pub id: Id,
-    /// Whose.
-    pub pid: u32,
-    /// When that started.
-    #[schemars(with = "u64")]
-    pub start: Nanos,
-    /// Towards whom.
-    #[schemars(with = "String")]
-    pub peer: SocketAddr,
-    /// Why: an errno, 0 if unknown.
-    pub error: u16,
-}
-
-/// A listening socket.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct Listener<'a> {
-    /// When it was read, as a time of this format.
-    #[schemars(with = "u64")]
-    pub ts: Nanos,
-    /// It was read that much earlier, in nanoseconds.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub late: u64,
-    /// Its inode number.
-    #[serde(serialize_with = "as_text")]
-    #[schemars(with = "String")]
-    pub socket: u64,
-    /// Where it listens.
-    #[schemars(with = "String")]
-    pub local: SocketAddr,
-    /// Inode number of the network namespace.
-    #[serde(skip_serializing_if = "is_unset")]
-    pub netns: u32,
-    /// Who holds it, each as `[pid, start]`: first those who accept.
-    #[schemars(with = "Vec<(u32, u64)>")]
-    pub pids: Vec<(u32, Nanos)>,
-    /// How many of these hold connections of this port.
-    pub acceptors: usize,
-    /// Connections that wait.
-    pub queued: u32,
-    /// How many may.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub limit: Option<u32>,
-    /// The head of the queue.
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    pub waiting: &'a [InQueue],
-}
-
-/// A connection in a queue.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct InQueue {
-    /// Which.
-    #[schemars(with = "String")]
-    pub id: Id,
-    /// The other end.
-    #[schemars(with = "String")]
-    pub peer: SocketAddr,
-    /// Since when it waits.
-    #[schemars(with = "u64")]
-    pub since: Nanos,
-    /// How long it had waited when it was read, in nanoseconds.
-    pub waited: u64,
-    /// Its client has gone.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub given_up: bool,
-}
-
-/// The books were compared with the kernel's tables.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct Reconciled {
-    /// When.
-    #[schemars(with = "u64")]
-    pub ts: Nanos,
-    /// Open connections that were confirmed.
-    pub open: u64,
-    /// Connections that were not known.
-    pub added: u64,
-    /// Connections that nobody held any more.
-    pub ended: u64,
-    /// Connections that went to another process.
-    pub moved: u64,
-    /// Events that had been lost by then.
-    pub lost: u64,
-    /// Since the one before, all descriptor tables, listening sockets and missing connections were told.
-    pub complete: bool,
-    /// What connections carry is told: one of which nothing is told carries nothing.
-    pub traffic: bool,
-}
-
-/// Events were lost.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct Loss<'a> {
-    /// When that was noticed.
-    #[schemars(with = "u64")]
-    pub ts: Nanos,
-    /// How many.
-    pub count: u64,
-    /// Why; `recording`: lines of this recording could not be written.
-    pub cause: &'a str,
-    /// Since when they may be missing.
-    #[schemars(with = "u64")]
-    pub since: Nanos,
-}
-
-/// What was counted.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct Books {
-    /// When.
-    #[schemars(with = "u64")]
-    pub ts: Nanos,
-    /// The counts, as in the `summary` of the JSON output.
-    pub counts: std::collections::BTreeMap<&'static str, u64>,
 }
 
 /// The wall clock was set.

@@ -155,7 +155,7 @@ fn listener(socket: &ListeningSocket) -> ListedListener {
         processes,
         processes_hidden: beyond_named(socket.holders.len()),
         queued: socket.queued,
-        queue_limit: socket.queue_limit,
+        queue_limit: socket.queue_limit.unwrap_or_default(),
         oldest_wait_seconds: socket.longest_wait().map(seconds),
     }
 }

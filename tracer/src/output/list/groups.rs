@@ -179,7 +179,7 @@ fn listener(socket: &ListeningSocket) -> [String; 4] {
         format!(
             "{}/{}",
             grouped(socket.queued.into()),
-            grouped(socket.queue_limit.into())
+            grouped(socket.queue_limit.unwrap_or_default().into())
         ),
         socket.longest_wait().map_or(String::new(), span::human),
     ]

@@ -35,8 +35,9 @@ pub struct Stall {
     pub queued: u32,
     /// The most that waited since the finding opened.
     pub peak: u32,
-    /// How many may wait; one more, and the kernel lets nobody else in.
-    pub queue_limit: u32,
+    /// How many may wait; one more, and the kernel lets nobody else in. Absent if a recording does not tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue_limit: Option<u32>,
     /// Whether it does not.
     pub queue_full: bool,
     /// Seconds that the first connection in the queue has waited; 0 if nobody waits.

@@ -156,7 +156,7 @@ impl Journal {
                 .collect(),
             acceptors: listener.acceptors,
             queued: listener.queued,
-            limit: Some(listener.queue_limit),
+            limit: listener.queue_limit,
             waiting: &waiting,
         }));
     }

@@ -144,7 +144,7 @@ impl Player {
             netns,
             local,
             queued: queued.unwrap_or_else(|| u32::try_from(waiting.len()).unwrap_or(u32::MAX)),
-            queue_limit: limit.unwrap_or(u32::MAX),
+            queue_limit: limit,
             waiting,
             at,
         });

@@ -393,12 +393,18 @@ fn replay(bytes: &[u8], is_strict: bool) -> Vec<Look> {
     looks
 }
 
-fn is_the_same(happenings: &[(u64, Happening)], is_strict: bool) -> Result<usize, TestCaseError> {
+/// A tracer that saw this.
+fn recorded(happenings: &[(u64, Happening)], is_strict: bool) -> Live {
     let mut live = Live::new(is_strict);
     for (pause, happening) in happenings {
         live.now = live.now + Duration::from_millis(*pause);
         live.live(happening);
     }
+    live
+}
+
+fn is_the_same(happenings: &[(u64, Happening)], is_strict: bool) -> Result<usize, TestCaseError> {
+    let mut live = recorded(happenings, is_strict);
     let (lines, _) = live.journal.take();
     let replayed = replay(&lines, is_strict);
     let text = String::from_utf8_lossy(&lines);
@@ -441,8 +447,24 @@ fn histories_are_such_that_something_is_found() {
 
     let mut runner = TestRunner::deterministic();
     let mut found = [0; 2];
+    let validator = super::schema::validator();
     for _ in 0..40 {
         let history = happenings().new_tree(&mut runner).unwrap().current();
+        for line in recorded(&history, true)
+            .journal
+            .take()
+            .0
+            .split(|byte| *byte == b'\n')
+        {
+            if !line.is_empty() {
+                let line = serde_json::from_slice(line).unwrap();
+                assert!(
+                    validator.is_valid(&line),
+                    "{line}: {:?}",
+                    validator.validate(&line)
+                );
+            }
+        }
         found[0] += is_the_same(&history, false).unwrap();
         found[1] += is_the_same(&history, true).unwrap();
     }

@@ -68,9 +68,13 @@ fn waiting(stalled: &Stalled, wall: Wall, now: Time) -> String {
         ..
     } = stalled;
     let Queue { length, limit, .. } = queue;
-    let room = if queue.is_full() { "full, " } else { "" };
+    let room = match (limit, queue.is_full()) {
+        (Some(limit), true) => format!(" (queue full, limit {limit})"),
+        (Some(limit), false) => format!(" (queue limit {limit})"),
+        (None, _) => String::new(),
+    };
     format!(
-        "{} to be accepted (queue {room}limit {limit}), the first for {}; nothing was accepted for at least \
+        "{} to be accepted{room}, the first for {}; nothing was accepted for at least \
          {}; it began {}",
         wait(*length),
         span::human(queue.waited),
