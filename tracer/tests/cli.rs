@@ -394,7 +394,7 @@ fn the_thresholds_are_documented_as_they_are() {
     let document = fs::read_to_string(path).unwrap();
     let (before, rest) = document.split_once("<!-- thresholds -->\n").unwrap();
     let (_, after) = rest.split_once("<!-- end of thresholds -->").unwrap();
-    let table = run(tracer(&["thresholds"])).stdout;
+    let table = run(&mut tracer(&["thresholds"])).stdout;
     snapshot(
         "../docs/detection.md",
         &format!("{before}<!-- thresholds -->\n{table}<!-- end of thresholds -->{after}"),
