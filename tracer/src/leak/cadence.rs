@@ -6,7 +6,7 @@ use super::evidence::Cadence;
 use crate::model::time::Time;
 
 /// Openings that are closer than this are one burst.
-const TOGETHER: Duration = Duration::from_secs(2);
+const TOGETHER: Duration = Duration::from_millis(500);
 /// Share of a mean's older half that each new burst replaces: about the last 16 bursts count.
 const WEIGHT: f32 = 1.0 / 16.0;
 /// Bursts from which on there is a beat.

@@ -112,7 +112,7 @@ impl Thresholds {
             used: 0.7,
             used_factor: 3.0,
             used_factor_days: 1.5,
-            beat_factor: 0.6,
+            beat_factor: 0.45,
             spread_factor: 1.4,
             tooth: 0.25,
             teeth: 3,
