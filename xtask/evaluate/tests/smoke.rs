@@ -9,8 +9,9 @@ use evaluate::{
     families, selection,
 };
 
-const LEAKS: &str = "L_demo,L_founding,L_close_wait_server,L_dead_held,L_accumulated_server";
-const HEALTHY: &str = "H_pool_warmup,H_pool_maxlife,H_kube_watch,H_healthcheck,H_lifo_pool,H_close_wait_seconds,H_warm_at_attach";
+const LEAKS: &str = "L_demo,L_founding,L_reconcile_grpc,L_accept_queue,L_accumulated_server";
+const HEALTHY: &str =
+    "H_pool_warmup,H_pool_maxlife,H_kube_watch,H_healthcheck,H_lifo_pool,H_rolling_deploy,H_grpc_few";
 
 fn evaluate(patterns: &str) -> Vec<Result> {
     let families = selection::select(families::all(), patterns);
