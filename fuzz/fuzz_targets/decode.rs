@@ -11,7 +11,8 @@ use tracer::{
     ingest::decode::decode,
     model::{
         connection::{ConnectionId, Phase},
-        ledger::{Fact, Ledger, Limits},
+        fact::Fact,
+        ledger::{Ledger, Limits},
         tally::Tally,
         time::Time,
         view,

@@ -17,6 +17,9 @@ use crate::{
     output::{circumstances::Circumstances, json::Wall, record::Confidence},
 };
 
+/// Processes, and how many connections each has to do with.
+type Counted = Vec<(ProcessId, Comm, u32)>;
+
 /// Openers that a finding names.
 const OPENERS: usize = 3;
 
@@ -62,11 +65,7 @@ impl Telling<'_> {
     }
 
     /// Ports, openers and other ends of what the finding of a leak is about.
-    fn of_scope(
-        &self,
-        process: ProcessId,
-        scope: &Scope,
-    ) -> (Option<PortUse>, [Vec<(ProcessId, Comm, u32)>; 2]) {
+    fn of_scope(&self, process: ProcessId, scope: &Scope) -> (Option<PortUse>, [Counted; 2]) {
         match scope {
             Scope::Group(group) => (
                 self.port_use(group),
@@ -83,7 +82,7 @@ impl Telling<'_> {
         }
     }
 
-    fn processes(&self, is_of: impl Fn(&GroupKey) -> bool) -> [Vec<(ProcessId, Comm, u32)>; 2] {
+    fn processes(&self, is_of: impl Fn(&GroupKey) -> bool) -> [Counted; 2] {
         [
             view::openers(self.ledger, &is_of, OPENERS),
             view::other_ends(self.ledger, &is_of, OPENERS),

@@ -35,13 +35,13 @@ struct World {
 
 impl World {
     fn new(limit: u64) -> Self {
-        Self::with(Thresholds::new(Sensitivity::Normal), limit)
+        Self::with(Sensitivity::Normal, limit)
     }
 
-    fn with(thresholds: Thresholds, limit: u64) -> Self {
+    fn with(sensitivity: Sensitivity, limit: u64) -> Self {
         Self {
             ledger: Ledger::new(Limits::default()),
-            rule: SurvivorRule::new(thresholds, 1000),
+            rule: SurvivorRule::new(Thresholds::new(sensitivity), 1000),
             now: 500_000,
             next: 0,
             process: ProcessId {
@@ -186,11 +186,8 @@ fn the_founding_leak_is_suspected_within_the_hour_and_confirmed_later() {
     );
     let forecast = leak.forecast.expect("there is a limit");
     // 360 an hour from nothing to 1024 - 10.
-    let ends = (at - began) as f64 + forecast.expected.as_secs_f64();
-    assert!(
-        (ends - 10_140.0).abs() < 900.0,
-        "the end is foretold for {ends} s"
-    );
+    let ends = at - began + forecast.expected.as_secs();
+    assert!(ends.abs_diff(10_140) < 900, "the end is foretold for {ends} s");
     assert!(forecast.earliest <= forecast.expected);
     assert_eq!(leak.samples.len(), Leak::SAMPLES);
     let (_, last) = world.told.last().unwrap();
@@ -430,7 +427,7 @@ fn attempts_that_nobody_answers_pile_up() {
 #[test]
 fn sensitivity_moves_the_verdict() {
     let first = |sensitivity| {
-        let mut world = World::with(Thresholds::new(sensitivity), 1024);
+        let mut world = World::with(sensitivity, 1024);
         let began = world.now;
         world.leak(3 * HOUR, 30, 3);
         world.told.first().map_or(u64::MAX, |(at, _)| at - began)
