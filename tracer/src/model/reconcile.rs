@@ -55,8 +55,8 @@ impl Ledger {
             .iter()
             .filter(|(id, connection)| {
                 let is_there = match connection.phase {
-                    // What was released has no descriptor.
-                    Phase::Released => true,
+                    // What failed is in no table, and what was released has no descriptor.
+                    Phase::Failed(_) | Phase::Released => true,
                     Phase::Unaccepted { .. } => waiting.contains(id) || held.contains(**id),
                     // Nor has what kernel threads hold.
                     _ => connection.group.process == ProcessId::KERNEL || held.contains(**id),
