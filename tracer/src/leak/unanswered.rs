@@ -52,7 +52,7 @@ impl Unanswered {
             .told
             .iter()
             .filter(|(group, told)| {
-                let open = groups.get(group).map_or(0, |attempts| count(attempts));
+                let open = groups.get(group).map_or(0, count);
                 open <= told.peak / 2
             })
             .map(|(group, _)| *group)

@@ -36,12 +36,12 @@ impl Default for Chain {
 
 impl Chain {
     /// The first link; [`NONE`] if there is none.
-    pub const fn first(&self) -> u32 {
+    pub const fn first(self) -> u32 {
         self.first
     }
 
     /// Whether there is none.
-    pub const fn is_empty(&self) -> bool {
+    pub const fn is_empty(self) -> bool {
         self.first == NONE
     }
 

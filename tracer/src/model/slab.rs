@@ -81,6 +81,11 @@ impl<T> Slab<T> {
         self.end() - self.free.len()
     }
 
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// One more than the highest number that was ever given.
     pub fn end(&self) -> usize {
         self.chunks

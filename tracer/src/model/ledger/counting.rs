@@ -78,15 +78,15 @@ impl Ledger {
             entry.tally.receive(phase);
             entry.touched = entry.touched.max(at);
         }
+        let move_over = |from: Option<&mut Aggregate>| from.into_iter().for_each(|from| give(from, phase, at));
+        let take_over = |to: Option<&mut Aggregate>| to.into_iter().for_each(|to| receive(to, phase, at));
         if out.process != into.process {
-            self.processes.at(out.process).map(|entry| give(entry, phase, at));
-            self.processes
-                .at(into.process)
-                .map(|entry| receive(entry, phase, at));
+            move_over(self.processes.at(out.process));
+            take_over(self.processes.at(into.process));
         }
         if out.peer != into.peer {
-            self.peers.at(out.peer).map(|entry| give(entry, phase, at));
-            self.peers.at(into.peer).map(|entry| receive(entry, phase, at));
+            move_over(self.peers.at(out.peer));
+            take_over(self.peers.at(into.peer));
         }
         self.settle(out);
         if phase.is_held() {
