@@ -203,7 +203,7 @@ pub fn accumulated(watch: &Watch, thresholds: &Thresholds, ledger: &Ledger, now:
     }
     let mut older = Older::default();
     for (_, connection) in usage::members(ledger, &watch.key, Population::All) {
-        older.add(connection, thresholds.silent_for, now);
+        older.add(&connection, thresholds.silent_for, now);
     }
     let nearly_all = |count: u32| f64::from(count) >= NEARLY * f64::from(older.all);
     if older.useless >= USELESS {

@@ -66,7 +66,7 @@ impl Usage {
             if age < least_age || connection.opened < since {
                 continue;
             }
-            let silent = silent_for(connection, now).unwrap_or(age);
+            let silent = silent_for(&connection, now).unwrap_or(age);
             usage.of += 1;
             if silent >= TOLD_EVERY && silent >= age.mul_f64(SILENT) {
                 if usage.unused == 0 || silent < usage.span {
@@ -120,18 +120,20 @@ impl Usage {
 }
 
 /// The connections of a watch.
-pub fn members<'a>(
-    ledger: &'a Ledger,
-    key: &'a Key,
+pub fn members(
+    ledger: &Ledger,
+    key: &Key,
     population: Population,
-) -> impl Iterator<Item = (ConnectionId, &'a Connection)> {
-    ledger.connections().filter(move |(_, connection)| {
-        let is_member = match (population, connection.phase) {
-            (Population::All, phase) => phase.is_held(),
-            (Population::Gone, Phase::Failed(_)) => true,
-            (Population::Gone, phase) => phase.is_held() && connection.life.peer_gone.is_some(),
-        };
-        is_member && key.covers(&connection.group)
+) -> impl Iterator<Item = (ConnectionId, Connection)> {
+    let connections: Box<dyn Iterator<Item = _>> = match *key {
+        Key::Group(group) => Box::new(ledger.of_group(group)),
+        Key::Process(process, direction) => Box::new(ledger.of_process(process, direction)),
+        Key::Peer(direction, peer) => Box::new(ledger.of_peer(direction, peer)),
+    };
+    connections.filter(move |(_, connection)| match (population, connection.phase) {
+        (Population::All, phase) => phase.is_held(),
+        (Population::Gone, Phase::Failed(_)) => true,
+        (Population::Gone, phase) => phase.is_held() && connection.life.peer_gone.is_some(),
     })
 }
 
