@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, ensure};
 
 /// Where the server listens.
 const PORT: u16 = 9090;
-/// With three loads of this many, and TIME_WAIT between them, no port is used twice.
+/// With three loads of this many, and `TIME_WAIT` between them, no port is used twice.
 const MOST: u32 = 8_000;
 
 /// A listener, and how many connections to make to it.

@@ -2,7 +2,7 @@
 //!
 //! For each case: start it, let it settle, watch it idle, put a load beside it and count all that the processor did
 //! until long after, put another load beside it and ask the kernel what its BPF programs took, end it, and let what the
-//! loads left behind (TIME_WAIT) go.
+//! loads left behind (`TIME_WAIT`) go.
 
 mod floor;
 mod load;
@@ -23,7 +23,7 @@ use tool::Tool;
 
 /// How long a case may take to start, attach and find its rest. Time is free here: an idle guest skips it.
 const SETTLE: Duration = Duration::from_secs(5);
-/// Longer than a connection stays in TIME_WAIT (60 s, `TCP_TIMEWAIT_LEN`, `include/net/tcp.h`).
+/// Longer than a connection stays in `TIME_WAIT` (60 s, `TCP_TIMEWAIT_LEN`, `include/net/tcp.h`).
 const FORGET: Duration = Duration::from_secs(65);
 /// Loads beside a case: one to warm up, one counted, one with the statistics of BPF programs.
 const LOADS: u32 = 3;
@@ -72,10 +72,10 @@ fn measure(case: &Case, load: &Load, window: Duration) -> Result<Measured> {
     sleep(FORGET);
 
     let statistics = programs::Statistics::enable()?;
-    let before = statistics.read()?;
+    let before = programs::read()?;
     load.run()?;
     sleep(window);
-    let after = statistics.read()?;
+    let after = programs::read()?;
     drop(statistics);
     tool.check()?;
     let (lines, last_line) = tool.end()?;

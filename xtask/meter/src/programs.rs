@@ -21,21 +21,6 @@ impl Statistics {
         fs::write(SWITCH, "1").with_context(|| format!("cannot write {SWITCH}"))?;
         Ok(Self(()))
     }
-
-    /// As counted until now.
-    pub(crate) fn read(&self) -> Result<Programs> {
-        let mut programs = Programs::new();
-        for info in loaded_programs() {
-            let info = info.context("a BPF program cannot be looked at")?;
-            let program = Program {
-                name: info.name_as_str().unwrap_or("?").to_owned(),
-                runs: info.run_count(),
-                instructions: u64::try_from(info.run_time().as_nanos())?,
-            };
-            programs.insert(info.id(), program);
-        }
-        Ok(programs)
-    }
 }
 
 impl Drop for Statistics {
@@ -43,6 +28,21 @@ impl Drop for Statistics {
         // The guest does nothing after this that would mind.
         let _failed = fs::write(SWITCH, "0");
     }
+}
+
+/// As counted until now.
+pub(crate) fn read() -> Result<Programs> {
+    let mut programs = Programs::new();
+    for info in loaded_programs() {
+        let info = info.context("a BPF program cannot be looked at")?;
+        let program = Program {
+            name: info.name_as_str().unwrap_or("?").to_owned(),
+            runs: info.run_count(),
+            instructions: u64::try_from(info.run_time().as_nanos())?,
+        };
+        programs.insert(info.id(), program);
+    }
+    Ok(programs)
 }
 
 /// What those that ran did between two readings.
