@@ -262,9 +262,6 @@ pub fn state_changed<A: Access>(sock: Sock<A>, from: u8, to: u8) {
     let Some(&record) = (unsafe { SOCKS.get(key) }) else {
         return;
     };
-    if record.stage == stage::RELEASED {
-        return;
-    }
     // What waits to be accepted stays that, even when it is dead.
     if to == tcp::CLOSE && record.stage != stage::WAITING {
         let dead = SockRecord {
@@ -294,25 +291,20 @@ fn errno(error: Option<i32>) -> u16 {
     error.and_then(|error| u16::try_from(error).ok()).unwrap_or(0)
 }
 
-/// The process lets a socket go, in this TCP state (0 if unknown). What the socket was is known from its open.
+/// The process lets a socket go, in this TCP state (0 if unknown). What the socket was is known from its open. It is
+/// followed no further: what TCP still does with it concerns no process.
 #[inline(always)]
 pub fn released(key: u64, state: u8) -> Known {
     // SAFETY: the value is only replaced as a whole by these programs, and copied here.
     let Some(&record) = (unsafe { SOCKS.get(key) }) else {
         return Known::No;
     };
-    if record.stage != stage::RELEASED
-        && emit::change(Change {
-            from: state,
-            ..change(record.id, kind::RELEASED)
-        })
-    {
-        // Only once it was told: a release lost to a full ring is made good by the end that follows.
-        let released = SockRecord {
-            stage: stage::RELEASED,
-            ..record
-        };
-        set_stage(key, released);
+    // Only once it was told: a release lost to a full ring is made good by the end that follows.
+    if emit::change(Change {
+        from: state,
+        ..change(record.id, kind::RELEASED)
+    }) {
+        let _: Result<(), i32> = SOCKS.remove(key);
     }
     Known::Yes
 }
@@ -338,7 +330,8 @@ pub fn unknown_close<A: Access>(sock: Sock<A>) {
     }
 }
 
-/// The kernel destroys a socket.
+/// The kernel destroys a socket. If it is still tracked, its release was not seen, or there was none: it waited to be
+/// accepted, or is a subflow of Multipath TCP.
 #[inline(always)]
 pub fn destroyed(key: u64) {
     // SAFETY: the value is only replaced as a whole by these programs, and copied here.
