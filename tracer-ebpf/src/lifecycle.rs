@@ -93,7 +93,8 @@ fn set_stage(key: u64, record: SockRecord) {
     let _: Result<(), i32> = SOCKS.insert(key, record, u64::from(BPF_EXIST));
 }
 
-/// Enters a new connection into the table and reports it; gives its id.
+/// Enters a new connection into the table and reports it; gives its id. Whatever the socket was before, it is that no
+/// more, also where the new connection is not tracked.
 #[inline(always)]
 fn track<A: Access>(
     ctx: &impl EbpfContext,
@@ -101,25 +102,22 @@ fn track<A: Access>(
     direction: u8,
     service_port: Option<u16>,
 ) -> Option<u64> {
-    let key = sock.key();
-    // Before the filters: whatever this socket was, it is that no more.
-    let is_over = end_predecessor(ctx, key);
-    let id = enter(ctx, key, sock, direction, service_port);
-    if id.is_none() && is_over {
-        let _: Result<(), i32> = SOCKS.remove(key);
+    let id = enter(ctx, sock, direction, service_port);
+    if id.is_none() {
+        forget_predecessor(ctx, sock.key());
     }
     id
 }
 
-/// The same. The record of a predecessor is replaced, not removed and entered anew.
+/// The same, if the connection is to be tracked and can be.
 #[inline(always)]
 fn enter<A: Access>(
     ctx: &impl EbpfContext,
-    key: u64,
     sock: Sock<A>,
     direction: u8,
     service_port: Option<u16>,
 ) -> Option<u64> {
+    let key = sock.key();
     let tgid = Task::current_tgid();
     // A port that cannot be read passes as 0 and fails, counted, in `fill`.
     if !admit::direction_and_port(tgid, direction, service_port.unwrap_or(0)) {
@@ -153,8 +151,8 @@ fn enter<A: Access>(
             );
             return None;
         };
-        if matches!(there.stage, stage::FOUND | stage::WAITING) {
-            // A snapshot came before: it is this connection, and has told its id.
+        if !end_predecessor(ctx, there) {
+            // It is this connection, and its id was told.
             id = there.id;
             // SAFETY: the record is live and exclusively ours.
             let told = unsafe { &raw mut (*pending.record()).id };
@@ -218,16 +216,23 @@ unsafe fn fill<A: Access>(
     unsafe { task.comm(comm) }
 }
 
-/// A record under the key of a socket that is just opening is over: either the same socket connects again
+/// Ends what a socket was that is just opening, and is not tracked.
+#[inline(always)]
+fn forget_predecessor(ctx: &impl EbpfContext, key: u64) {
+    // SAFETY: the value is only replaced as a whole by these programs, and copied here.
+    if let Some(&there) = unsafe { SOCKS.get(key) }
+        && end_predecessor(ctx, there)
+    {
+        let _: Result<(), i32> = SOCKS.remove(key);
+    }
+}
+
+/// What was tracked under the key of a socket that is just opening is over: either the same socket connects again
 /// (`tcp_disconnect` runs no close, `net/ipv4/tcp.c`), or its memory was reused and the end went unseen. Only where a
 /// snapshot found it before, in a queue or an instant before the hook, is it this very connection. Says whether it is
 /// over.
 #[inline(always)]
-fn end_predecessor(ctx: &impl EbpfContext, key: u64) -> bool {
-    // SAFETY: the value is only replaced as a whole by these programs, and copied here.
-    let Some(&record) = (unsafe { SOCKS.get(key) }) else {
-        return false;
-    };
+fn end_predecessor(ctx: &impl EbpfContext, record: SockRecord) -> bool {
     let cause = match record.stage {
         stage::FOUND | stage::WAITING => return false,
         stage::DEAD => cause::RECONNECTED,
