@@ -45,7 +45,10 @@ pub fn accepted<A: Access>(ctx: &impl EbpfContext, sock: Sock<A>) {
 /// `inet_csk_accept` returns with this socket.
 #[inline(always)]
 pub fn returned<A: Access>(ctx: &impl EbpfContext, sock: Sock<A>) {
-    let _: Result<(), i32> = LAST_ACCEPT.set(0, sock.key(), 0);
+    if let Some(last) = LAST_ACCEPT.get_ptr_mut(0) {
+        // SAFETY: the map value is live and aligned.
+        unsafe { last.write(sock.key()) };
+    }
     accepted(ctx, sock);
 }
 
