@@ -1,10 +1,6 @@
 //! What each hook does, whatever its type: the shells in `hooks/` pick the access mode and call here.
 
-use aya_ebpf::{
-    EbpfContext,
-    bindings::{BPF_EXIST, BPF_NOEXIST},
-    helpers::bpf_ktime_get_boot_ns,
-};
+use aya_ebpf::{EbpfContext, helpers::bpf_ktime_get_boot_ns};
 use aya_log_ebpf::{debug, warn};
 use tracer_common::{
     counter::Counter,
@@ -17,8 +13,9 @@ use crate::{
     admit,
     counters::{count, next_id},
     emit::{self, Pending},
-    maps::{LAST_ACCEPT, SOCKS},
+    maps::LAST_ACCEPT,
     sock::Sock,
+    table,
     task::Task,
 };
 
@@ -60,8 +57,7 @@ pub fn grafted<A: Access>(ctx: &impl EbpfContext, sock: Sock<A>) {
     let key = sock.key();
     // The slot is missed if the thread changed the CPU between the two, which costs a lookup.
     let was_returned = LAST_ACCEPT.get(0) == Some(&key);
-    // SAFETY: the value is not looked at.
-    if !was_returned && unsafe { SOCKS.get(key) }.is_none() {
+    if !was_returned && table::get(key).is_none() {
         accepted(ctx, sock);
     }
 }
@@ -75,7 +71,7 @@ fn catch_up<A: Access>(id: u64, sock: Sock<A>) {
         return;
     };
     if state == tcp::CLOSE {
-        set_stage(
+        table::change(
             sock.key(),
             SockRecord {
                 id,
@@ -88,12 +84,6 @@ fn catch_up<A: Access>(id: u64, sock: Sock<A>) {
         to: state,
         ..change(id, kind::STATE)
     });
-}
-
-/// Changes the record of a socket that is in the table; one that was removed meanwhile stays removed.
-#[inline(always)]
-fn set_stage(key: u64, record: SockRecord) {
-    let _: Result<(), i32> = SOCKS.insert(key, record, u64::from(BPF_EXIST));
 }
 
 /// Enters a new connection into the table and reports it; gives its id. Whatever the socket was before, it is that no
@@ -144,9 +134,8 @@ fn enter<A: Access>(
         id,
         stage: stage::HELD,
     };
-    if SOCKS.insert(key, record, u64::from(BPF_NOEXIST)).is_err() {
-        // SAFETY: the value is only replaced as a whole by these programs, and copied here.
-        let Some(&there) = (unsafe { SOCKS.get(key) }) else {
+    if table::enter(key, record).is_err() {
+        let Some(there) = table::get(key) else {
             pending.lose(Counter::MapFull);
             warn!(
                 ctx,
@@ -162,7 +151,7 @@ fn enter<A: Access>(
             // SAFETY: as above.
             unsafe { told.write(id) };
         }
-        set_stage(key, SockRecord { id, ..record });
+        table::change(key, SockRecord { id, ..record });
     }
     pending.submit();
     debug!(ctx, "connection {} opened by process {}", id, tgid);
@@ -222,11 +211,10 @@ unsafe fn fill<A: Access>(
 /// Ends what a socket was that is just opening, and is not tracked.
 #[inline(always)]
 fn forget_predecessor(ctx: &impl EbpfContext, key: u64) {
-    // SAFETY: the value is only replaced as a whole by these programs, and copied here.
-    if let Some(&there) = unsafe { SOCKS.get(key) }
+    if let Some(there) = table::get(key)
         && end_predecessor(ctx, there)
     {
-        let _: Result<(), i32> = SOCKS.remove(key);
+        table::remove(key);
     }
 }
 
@@ -266,8 +254,7 @@ pub fn state_changed<A: Access>(sock: Sock<A>, from: u8, to: u8) {
         return;
     }
     let key = sock.key();
-    // SAFETY: the value is only replaced as a whole by these programs, and copied here.
-    let Some(&record) = (unsafe { SOCKS.get(key) }) else {
+    let Some(record) = table::get(key) else {
         return;
     };
     // What waits to be accepted stays that, even when it is dead.
@@ -276,7 +263,7 @@ pub fn state_changed<A: Access>(sock: Sock<A>, from: u8, to: u8) {
             stage: stage::DEAD,
             ..record
         };
-        set_stage(key, dead);
+        table::change(key, dead);
     }
     let local_port = if to == tcp::ESTABLISHED {
         sock.local_port().unwrap_or(0)
@@ -303,8 +290,7 @@ fn errno(error: Option<i32>) -> u16 {
 /// followed no further: what TCP still does with it concerns no process.
 #[inline(always)]
 pub fn released(key: u64, state: u8) -> Known {
-    // SAFETY: the value is only replaced as a whole by these programs, and copied here.
-    let Some(&record) = (unsafe { SOCKS.get(key) }) else {
+    let Some(record) = table::get(key) else {
         return Known::No;
     };
     // Only once it was told: a release lost to a full ring is made good by the end that follows.
@@ -312,7 +298,7 @@ pub fn released(key: u64, state: u8) -> Known {
         from: state,
         ..change(record.id, kind::RELEASED)
     }) {
-        let _: Result<(), i32> = SOCKS.remove(key);
+        table::remove(key);
     }
     Known::Yes
 }
@@ -342,12 +328,11 @@ pub fn unknown_close<A: Access>(sock: Sock<A>) {
 /// accepted, or is a subflow of Multipath TCP.
 #[inline(always)]
 pub fn destroyed(key: u64) {
-    // SAFETY: the value is only replaced as a whole by these programs, and copied here.
-    let Some(&record) = (unsafe { SOCKS.get(key) }) else {
+    let Some(record) = table::get(key) else {
         return;
     };
     emit::change(change(record.id, kind::ENDED));
-    let _: Result<(), i32> = SOCKS.remove(key);
+    table::remove(key);
 }
 
 #[inline(always)]
