@@ -3,6 +3,7 @@
 //! Pure: events and the time go in, facts and views come out.
 
 pub mod budget;
+mod chain;
 pub mod connection;
 pub mod event;
 pub mod fact;
@@ -13,6 +14,7 @@ pub mod listener;
 pub mod name;
 pub mod process;
 mod reconcile;
+pub mod slab;
 pub mod snapshot;
 pub mod tally;
 pub mod time;

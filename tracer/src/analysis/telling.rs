@@ -92,11 +92,11 @@ impl Telling<'_> {
     /// Of outbound connections.
     fn port_use(&self, peer: &PeerKey) -> Option<PortUse> {
         let available = self.ports.filter(|_| peer.direction == Direction::Outbound)?;
-        let tally = &self.ledger.peers().get(peer)?.tally;
-        let per_minute = [&tally.opened_rate, &tally.closed_rate].map(|rate| rate.per_minute(self.now));
+        let peer = self.ledger.peers().get(peer)?;
+        let per_minute = [&peer.opened_rate, &peer.closed_rate].map(|rate| rate.per_minute(self.now));
         let [opened, closed] = per_minute;
         Some(PortUse::new(
-            tally.open + tally.connecting,
+            peer.tally.open + peer.tally.connecting,
             available,
             opened,
             closed,

@@ -8,10 +8,7 @@ use std::{
 
 use tracer_common::socket::direction;
 
-use super::{
-    fact::{Life, Start},
-    time::Time,
-};
+use super::{fact::Life, time::Time};
 
 /// Identity of a connection: given by the kernel programs at open, never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -143,6 +140,13 @@ pub struct Phases {
 }
 
 impl Phases {
+    /// Of so many connections.
+    pub fn of(phases: impl Iterator<Item = Phase>) -> Self {
+        let mut sum = Self::default();
+        phases.for_each(|phase| sum.add(phase));
+        sum
+    }
+
     /// Counts one connection; only held ones count.
     pub fn add(&mut self, phase: Phase) {
         match phase {
@@ -179,7 +183,7 @@ impl Phases {
 }
 
 /// One connection.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Connection {
     /// Where it is counted.
     pub group: GroupKey,
@@ -208,7 +212,7 @@ pub struct Connection {
 }
 
 /// What a connection carried: application bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
     /// Sent and acknowledged.
     pub sent: u64,
@@ -223,21 +227,6 @@ pub struct Traffic {
 impl Traffic {
     /// Changes are noted no more often than this.
     pub const EVERY: Duration = Duration::from_mins(1);
-}
-
-impl Connection {
-    /// Notes that the peer is gone; whether that is news.
-    pub fn lose_peer(&mut self, since: Start) -> bool {
-        let is_news = self.life.peer_gone.is_none();
-        self.life.peer_gone.get_or_insert(since);
-        is_news
-    }
-
-    /// Goes on to a phase.
-    pub fn enter(&mut self, phase: Phase, at: Time) {
-        self.phase = phase;
-        self.phase_since = at;
-    }
 }
 
 /// The peer of a group.
