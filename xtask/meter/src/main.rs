@@ -63,6 +63,8 @@ fn run(path: &str) -> Result<()> {
 }
 
 fn measure(case: &Case, load: &Load, window: Duration) -> Result<Measured> {
+    // Seen in the log of a guest that hangs.
+    eprintln!("meter: {}", case.name);
     let mut tool = Tool::start(case)?;
     sleep(SETTLE);
     load.run()?;
