@@ -14,9 +14,10 @@ pub mod kind {
     pub const OPENED: u8 = 1;
     /// The TCP state of a tracked connection changed: [`Change`](super::Change) follows.
     pub const STATE: u8 = 2;
-    /// The process let the connection go (`tcp_close`): [`Change`](super::Change) follows.
+    /// The process let the connection go (`tcp_close`): [`Change`](super::Change) follows. The last record of a
+    /// connection, apart from a change of state that another CPU was about to report.
     pub const RELEASED: u8 = 3;
-    /// The kernel destroyed the socket: [`Change`](super::Change) follows.
+    /// The kernel destroyed a socket whose release was not reported: [`Change`](super::Change) follows.
     pub const ENDED: u8 = 4;
 }
 

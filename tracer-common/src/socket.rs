@@ -44,7 +44,7 @@ pub const IPPROTO_TCP: u16 = 6;
 /// `IPPROTO_MPTCP` (`include/uapi/linux/in.h`).
 pub const IPPROTO_MPTCP: u16 = 262;
 
-/// What the kernel side remembers of a tracked socket; the value of the map
+/// What the kernel side remembers of a tracked socket, from its opening until the process lets it go; the value of the map
 /// [`SOCKS`](crate::names::map::SOCKS), keyed by the address of `struct sock`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
@@ -61,12 +61,10 @@ pub mod stage {
     pub const HELD: u64 = 0;
     /// TCP state CLOSE was reached while the process still has it.
     pub const DEAD: u64 = 1;
-    /// `tcp_close` was seen and reported.
-    pub const RELEASED: u64 = 2;
     /// A snapshot found it before any hook reported it. A hook that comes an instant later takes the identity over.
-    pub const FOUND: u64 = 3;
+    pub const FOUND: u64 = 2;
     /// A snapshot found it in the accept queue of its listener: no process has it yet. Accept takes the identity over.
-    pub const WAITING: u64 = 4;
+    pub const WAITING: u64 = 3;
 }
 
 /// An IPv4 address in its IPv4-mapped IPv6 form, the only form in records and filters (RFC 4291 §2.5.5.2).

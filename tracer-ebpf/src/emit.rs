@@ -8,23 +8,28 @@ use aya_ebpf::{
 };
 use tracer_common::{counter::Counter, event::Change};
 
-use crate::{counters::count, globals::WAKEUP_BYTES, maps::EVENTS};
+use crate::{counters::Books, globals::WAKEUP_BYTES, maps::EVENTS};
+
+/// How full the buffer is, is asked once in so many records of a CPU.
+const LOOK_EVERY: u64 = 8;
 
 /// Room for one record. Must be [submitted](Pending::submit) or [given up](Pending::lose); the verifier checks.
 pub struct Pending<T: 'static> {
     entry: RingBufEntry<T>,
+    books: Books,
 }
 
 impl<T> Pending<T> {
     /// Takes room for a fact, which counts as seen; `None`, and counted, when the buffer is full.
     #[inline(always)]
     pub fn reserve() -> Option<Self> {
-        count(Counter::Seen);
+        let books = Books::of_this_cpu()?;
+        books.count(Counter::Seen);
         let entry = EVENTS.reserve::<T>(0);
         if entry.is_none() {
-            count(Counter::RingFull);
+            books.count(Counter::RingFull);
         }
-        entry.map(|entry| Self { entry })
+        entry.map(|entry| Self { entry, books })
     }
 
     /// The record, to be written field by field: it would not fit the 512 bytes of stack twice.
@@ -39,19 +44,21 @@ impl<T> Pending<T> {
     /// the buffer fills faster than that.
     #[inline(always)]
     pub fn submit(self) {
-        let flags = if EVENTS.query(u64::from(BPF_RB_AVAIL_DATA)) >= WAKEUP_BYTES.load() {
+        let flags = if self.books.counted(Counter::Submitted).is_multiple_of(LOOK_EVERY)
+            && EVENTS.query(u64::from(BPF_RB_AVAIL_DATA)) >= WAKEUP_BYTES.load()
+        {
             BPF_RB_FORCE_WAKEUP
         } else {
             BPF_RB_NO_WAKEUP
         };
-        count(Counter::Submitted);
+        self.books.count(Counter::Submitted);
         self.entry.submit(u64::from(flags));
     }
 
     /// Gives the room back; the fact is lost for the reason `counter` names.
     #[inline(always)]
     pub fn lose(self, counter: Counter) {
-        count(counter);
+        self.books.count(counter);
         self.entry.discard(u64::from(BPF_RB_NO_WAKEUP));
     }
 }

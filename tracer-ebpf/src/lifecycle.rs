@@ -1,10 +1,6 @@
 //! What each hook does, whatever its type: the shells in `hooks/` pick the access mode and call here.
 
-use aya_ebpf::{
-    EbpfContext,
-    bindings::{BPF_EXIST, BPF_NOEXIST},
-    helpers::bpf_ktime_get_boot_ns,
-};
+use aya_ebpf::{EbpfContext, helpers::bpf_ktime_get_boot_ns};
 use aya_log_ebpf::{debug, warn};
 use tracer_common::{
     counter::Counter,
@@ -17,8 +13,9 @@ use crate::{
     admit,
     counters::{count, next_id},
     emit::{self, Pending},
-    maps::{LAST_ACCEPT, SOCKS},
+    maps::LAST_ACCEPT,
     sock::Sock,
+    table,
     task::Task,
 };
 
@@ -45,7 +42,10 @@ pub fn accepted<A: Access>(ctx: &impl EbpfContext, sock: Sock<A>) {
 /// `inet_csk_accept` returns with this socket.
 #[inline(always)]
 pub fn returned<A: Access>(ctx: &impl EbpfContext, sock: Sock<A>) {
-    let _: Result<(), i32> = LAST_ACCEPT.set(0, sock.key(), 0);
+    if let Some(last) = LAST_ACCEPT.get_ptr_mut(0) {
+        // SAFETY: the map value is live and aligned.
+        unsafe { last.write(sock.key()) };
+    }
     accepted(ctx, sock);
 }
 
@@ -57,8 +57,7 @@ pub fn grafted<A: Access>(ctx: &impl EbpfContext, sock: Sock<A>) {
     let key = sock.key();
     // The slot is missed if the thread changed the CPU between the two, which costs a lookup.
     let was_returned = LAST_ACCEPT.get(0) == Some(&key);
-    // SAFETY: the value is not looked at.
-    if !was_returned && unsafe { SOCKS.get(key) }.is_none() {
+    if !was_returned && table::get(key).is_none() {
         accepted(ctx, sock);
     }
 }
@@ -72,7 +71,7 @@ fn catch_up<A: Access>(id: u64, sock: Sock<A>) {
         return;
     };
     if state == tcp::CLOSE {
-        set_stage(
+        table::change(
             sock.key(),
             SockRecord {
                 id,
@@ -87,13 +86,8 @@ fn catch_up<A: Access>(id: u64, sock: Sock<A>) {
     });
 }
 
-/// Changes the record of a socket that is in the table; one that was removed meanwhile stays removed.
-#[inline(always)]
-fn set_stage(key: u64, record: SockRecord) {
-    let _: Result<(), i32> = SOCKS.insert(key, record, u64::from(BPF_EXIST));
-}
-
-/// Enters a new connection into the table and reports it; gives its id.
+/// Enters a new connection into the table and reports it; gives its id. Whatever the socket was before, it is that no
+/// more, also where the new connection is not tracked.
 #[inline(always)]
 fn track<A: Access>(
     ctx: &impl EbpfContext,
@@ -101,25 +95,22 @@ fn track<A: Access>(
     direction: u8,
     service_port: Option<u16>,
 ) -> Option<u64> {
-    let key = sock.key();
-    // Before the filters: whatever this socket was, it is that no more.
-    let is_over = end_predecessor(ctx, key);
-    let id = enter(ctx, key, sock, direction, service_port);
-    if id.is_none() && is_over {
-        let _: Result<(), i32> = SOCKS.remove(key);
+    let id = enter(ctx, sock, direction, service_port);
+    if id.is_none() {
+        forget_predecessor(ctx, sock.key());
     }
     id
 }
 
-/// The same. The record of a predecessor is replaced, not removed and entered anew.
+/// The same, if the connection is to be tracked and can be.
 #[inline(always)]
 fn enter<A: Access>(
     ctx: &impl EbpfContext,
-    key: u64,
     sock: Sock<A>,
     direction: u8,
     service_port: Option<u16>,
 ) -> Option<u64> {
+    let key = sock.key();
     let tgid = Task::current_tgid();
     // A port that cannot be read passes as 0 and fails, counted, in `fill`.
     if !admit::direction_and_port(tgid, direction, service_port.unwrap_or(0)) {
@@ -143,9 +134,8 @@ fn enter<A: Access>(
         id,
         stage: stage::HELD,
     };
-    if SOCKS.insert(key, record, u64::from(BPF_NOEXIST)).is_err() {
-        // SAFETY: the value is only replaced as a whole by these programs, and copied here.
-        let Some(&there) = (unsafe { SOCKS.get(key) }) else {
+    if table::enter(key, record).is_err() {
+        let Some(there) = table::get(key) else {
             pending.lose(Counter::MapFull);
             warn!(
                 ctx,
@@ -153,15 +143,15 @@ fn enter<A: Access>(
             );
             return None;
         };
-        if matches!(there.stage, stage::FOUND | stage::WAITING) {
-            // A snapshot came before: it is this connection, and has told its id.
+        if !end_predecessor(ctx, there) {
+            // It is this connection, and its id was told.
             id = there.id;
             // SAFETY: the record is live and exclusively ours.
             let told = unsafe { &raw mut (*pending.record()).id };
             // SAFETY: as above.
             unsafe { told.write(id) };
         }
-        set_stage(key, SockRecord { id, ..record });
+        table::change(key, SockRecord { id, ..record });
     }
     pending.submit();
     debug!(ctx, "connection {} opened by process {}", id, tgid);
@@ -218,16 +208,22 @@ unsafe fn fill<A: Access>(
     unsafe { task.comm(comm) }
 }
 
-/// A record under the key of a socket that is just opening is over: either the same socket connects again
+/// Ends what a socket was that is just opening, and is not tracked.
+#[inline(always)]
+fn forget_predecessor(ctx: &impl EbpfContext, key: u64) {
+    if let Some(there) = table::get(key)
+        && end_predecessor(ctx, there)
+    {
+        table::remove(key);
+    }
+}
+
+/// What was tracked under the key of a socket that is just opening is over: either the same socket connects again
 /// (`tcp_disconnect` runs no close, `net/ipv4/tcp.c`), or its memory was reused and the end went unseen. Only where a
 /// snapshot found it before, in a queue or an instant before the hook, is it this very connection. Says whether it is
 /// over.
 #[inline(always)]
-fn end_predecessor(ctx: &impl EbpfContext, key: u64) -> bool {
-    // SAFETY: the value is only replaced as a whole by these programs, and copied here.
-    let Some(&record) = (unsafe { SOCKS.get(key) }) else {
-        return false;
-    };
+fn end_predecessor(ctx: &impl EbpfContext, record: SockRecord) -> bool {
     let cause = match record.stage {
         stage::FOUND | stage::WAITING => return false,
         stage::DEAD => cause::RECONNECTED,
@@ -258,20 +254,16 @@ pub fn state_changed<A: Access>(sock: Sock<A>, from: u8, to: u8) {
         return;
     }
     let key = sock.key();
-    // SAFETY: the value is only replaced as a whole by these programs, and copied here.
-    let Some(&record) = (unsafe { SOCKS.get(key) }) else {
+    let Some(record) = table::get(key) else {
         return;
     };
-    if record.stage == stage::RELEASED {
-        return;
-    }
     // What waits to be accepted stays that, even when it is dead.
     if to == tcp::CLOSE && record.stage != stage::WAITING {
         let dead = SockRecord {
             stage: stage::DEAD,
             ..record
         };
-        set_stage(key, dead);
+        table::change(key, dead);
     }
     let local_port = if to == tcp::ESTABLISHED {
         sock.local_port().unwrap_or(0)
@@ -294,25 +286,19 @@ fn errno(error: Option<i32>) -> u16 {
     error.and_then(|error| u16::try_from(error).ok()).unwrap_or(0)
 }
 
-/// The process lets a socket go, in this TCP state (0 if unknown). What the socket was is known from its open.
+/// The process lets a socket go, in this TCP state (0 if unknown). What the socket was is known from its open. It is
+/// followed no further: what TCP still does with it concerns no process.
 #[inline(always)]
 pub fn released(key: u64, state: u8) -> Known {
-    // SAFETY: the value is only replaced as a whole by these programs, and copied here.
-    let Some(&record) = (unsafe { SOCKS.get(key) }) else {
+    let Some(record) = table::get(key) else {
         return Known::No;
     };
-    if record.stage != stage::RELEASED
-        && emit::change(Change {
-            from: state,
-            ..change(record.id, kind::RELEASED)
-        })
-    {
-        // Only once it was told: a release lost to a full ring is made good by the end that follows.
-        let released = SockRecord {
-            stage: stage::RELEASED,
-            ..record
-        };
-        set_stage(key, released);
+    // Only once it was told: a release lost to a full ring is made good by the end that follows.
+    if emit::change(Change {
+        from: state,
+        ..change(record.id, kind::RELEASED)
+    }) {
+        table::remove(key);
     }
     Known::Yes
 }
@@ -338,15 +324,15 @@ pub fn unknown_close<A: Access>(sock: Sock<A>) {
     }
 }
 
-/// The kernel destroys a socket.
+/// The kernel destroys a socket. If it is still tracked, its release was not seen, or there was none: it waited to be
+/// accepted, or is a subflow of Multipath TCP.
 #[inline(always)]
 pub fn destroyed(key: u64) {
-    // SAFETY: the value is only replaced as a whole by these programs, and copied here.
-    let Some(&record) = (unsafe { SOCKS.get(key) }) else {
+    let Some(record) = table::get(key) else {
         return;
     };
     emit::change(change(record.id, kind::ENDED));
-    let _: Result<(), i32> = SOCKS.remove(key);
+    table::remove(key);
 }
 
 #[inline(always)]

@@ -10,10 +10,17 @@ use tracer_common::{counter::Counters, event::COMM_LEN, snapshot::ProcessRow, so
 #[map]
 pub static EVENTS: RingBuf = RingBuf::with_byte_size(1 << 22, 0);
 
-/// Tracked sockets. A plain hash whose insert can fail, and is counted when it does: an LRU map would evict
+/// Tracked sockets, for [`table`](crate::table). A plain hash whose insert can fail, and is counted when it does: an LRU map would evict
 /// exactly the sockets that are leaked, the ones nobody has touched for longest.
 #[map]
 pub static SOCKS: HashMap<u64, SockRecord> = HashMap::with_max_entries(1 << 17, 0);
+
+/// How many bits of an address's hash choose its cell in [`CROWDS`]; 512 KiB in all.
+pub const CROWDS_BITS: u32 = 16;
+
+/// How many sockets of [`SOCKS`] share each hash of their address.
+#[map]
+pub static CROWDS: Array<u64> = Array::with_max_entries(1 << CROWDS_BITS, 0);
 
 /// Loss counters, one entry.
 #[map]

@@ -3,6 +3,7 @@
 mod accounts;
 mod look;
 mod pipeline;
+mod released;
 mod simulation;
 
 use std::{

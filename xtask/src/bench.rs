@@ -1,16 +1,20 @@
-//! Runs the benchmark of the user side, `xtask/bench`.
+//! Measures what tracing costs.
 
-use std::process::{Command, ExitCode};
+mod kernel;
+mod user;
 
-use anyhow::{Context as _, Result};
+use std::process::ExitCode;
+
+use anyhow::Result;
 use clap::Subcommand;
 
-use crate::program::{self, Linking};
-use crate::{ebpf, paths, process};
+pub(crate) use kernel::gate;
 
 /// What is measured.
 #[derive(Subcommand)]
 pub(crate) enum Bench {
+    /// The instructions that tracing adds to a connection, on distribution kernels in QEMU
+    Kernel(kernel::Settings),
     /// The user side: events, ticks, snapshots, replays, memory
     #[command(disable_help_flag = true)]
     User {
@@ -20,35 +24,10 @@ pub(crate) enum Bench {
     },
 }
 
-/// Runs it. Its exit code is ours.
+/// Measures it. The exit code is ours.
 pub(crate) fn run(bench: Bench) -> Result<ExitCode> {
     match bench {
-        Bench::User { args } => user(&args),
+        Bench::Kernel(settings) => kernel::run(&settings).map(|()| ExitCode::SUCCESS),
+        Bench::User { args } => user::run(&args),
     }
-}
-
-/// Builds the benchmark and the program, optimised, and measures both.
-fn user(args: &[String]) -> Result<ExitCode> {
-    let object = ebpf::build()?;
-    let tracer = program::build_around(&object, Linking::Dynamic)?;
-    let mut cargo = program::cargo("build", &object);
-    cargo.args([
-        "--release",
-        "--package",
-        "bench",
-        "--message-format=json-render-diagnostics",
-    ]);
-    let bench = program::executable(&mut cargo, "bench", "building the benchmark")?;
-    let mut bench = Command::new(bench);
-    process::forget_cargo(&mut bench);
-    let status = bench
-        .arg("--tracer")
-        .arg(tracer)
-        .arg("--directory")
-        .arg(paths::root().join("target/bench"))
-        .args(args)
-        .status()
-        .with_context(|| format!("cannot start `{}`", process::line(&bench)))?;
-    let code = status.code().and_then(|code| u8::try_from(code).ok());
-    Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
 }

@@ -13,20 +13,27 @@ use crate::toolchain::{self, Toolchain};
 /// The crate with the kernel programs.
 const PACKAGE: &str = "tracer-ebpf";
 
-/// Builds the object and says where it is.
+/// Builds the object and says where it is. What it costs at least, [`floor`], is built beside it.
 pub(crate) fn build() -> Result<PathBuf> {
     let toolchain = toolchain::find_or_install()?;
     toolchain.announce();
     let mut cargo = cargo(&toolchain, "build");
     process::run(&mut cargo, "building the kernel programs")?;
-    let built = target_directory()
-        .join(toolchain::target())
-        .join("release")
-        .join(PACKAGE);
+    let built = built(PACKAGE);
     let object = paths::ebpf_object();
     publish(&built, &object)?;
     say(format_args!("kernel object: {}", object.display()));
     Ok(object)
+}
+
+/// The programs that [`build`] made to show what hooks cost when nothing is done in them.
+pub(crate) fn floor() -> PathBuf {
+    built("floor")
+}
+
+fn built(object: &str) -> PathBuf {
+    let target = target_directory().join(toolchain::target());
+    target.join("release").join(object)
 }
 
 /// A cargo command over the kernel programs, in their own target directory: their compiler need not be the

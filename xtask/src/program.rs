@@ -29,14 +29,20 @@ pub(crate) fn build(linking: Linking) -> Result<PathBuf> {
 
 /// Builds the release binary around an object that exists already.
 pub(crate) fn build_around(object: &Path, linking: Linking) -> Result<PathBuf> {
-    let mut cargo = release_cargo("build", object, linking)?;
+    let mut cargo = release_cargo("build", "tracer", object, linking)?;
     cargo.args(["--bin", "tracer"]);
     executable(&mut cargo, "tracer", "building tracer")
 }
 
+/// Builds the program that measures in guests.
+pub(crate) fn build_meter(object: &Path) -> Result<PathBuf> {
+    let mut cargo = release_cargo("build", "meter", object, Linking::Static)?;
+    executable(&mut cargo, "meter", "building the meter")
+}
+
 /// Builds the test program that runs natively and in guests.
 pub(crate) fn build_kernel_tests(object: &Path) -> Result<PathBuf> {
-    let mut cargo = release_cargo("test", object, Linking::Static)?;
+    let mut cargo = release_cargo("test", "tracer", object, Linking::Static)?;
     cargo.args(["--test", "kernel", "--no-run"]);
     executable(&mut cargo, "kernel", "building the kernel tests")
 }
@@ -76,12 +82,12 @@ pub(crate) fn cargo(subcommand: &str, object: &Path) -> Command {
     cargo
 }
 
-fn release_cargo(subcommand: &str, object: &Path, linking: Linking) -> Result<Command> {
+fn release_cargo(subcommand: &str, package: &str, object: &Path, linking: Linking) -> Result<Command> {
     let mut cargo = cargo(subcommand, object);
     cargo.args([
         "--release",
         "--package",
-        "tracer",
+        package,
         "--message-format=json-render-diagnostics",
     ]);
     if linking == Linking::Static {

@@ -13,7 +13,7 @@ use crate::process::{self, say};
 use crate::program::{self, Linking};
 use crate::tally::Tally;
 use crate::vm::{Include, Series, Vm};
-use crate::{demo, ebpf, fuzz};
+use crate::{bench, demo, ebpf, fuzz};
 
 /// Where the guest has the tracer.
 const GUEST_TRACER: &str = "/usr/local/bin/tracer";
@@ -68,6 +68,11 @@ impl Session {
         });
         if let Some(programs) = programs {
             self.kernel_tests(&programs, filter);
+            if filter.is_none_or(|filter| filter == "costs") {
+                self.tests("costs", None, || {
+                    bench::gate(&programs.tracer).map(|()| Tally::PASS)
+                });
+            }
         }
         if filter.is_none_or(|filter| filter == "demo") {
             self.tests("demo", None, || demo::run().map(|()| Tally::PASS));

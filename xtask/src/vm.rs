@@ -48,7 +48,8 @@ pub(crate) struct Vm {
     pub(crate) memory: u32,
     /// Number of processors.
     pub(crate) smp: u32,
-    /// Makes one guest instruction one virtual nanosecond; needs one processor.
+    /// Makes one guest instruction one virtual nanosecond, and everything that could differ from run to run (clock,
+    /// random numbers) the same; needs one processor.
     pub(crate) icount: bool,
     /// Whether what the console says goes to stdout as it is said, and not only to the log.
     pub(crate) shown: bool,
@@ -162,7 +163,8 @@ impl Vm {
         command.args(["-machine", "graphics=on"]);
         command.args(["-m", &self.memory.to_string(), "-smp", &self.smp.to_string()]);
         if self.icount {
-            command.args(["-icount", "shift=0,sleep=off"]);
+            command.args(["-icount", "shift=0,sleep=off", "-seed", "1"]);
+            command.args(["-rtc", "base=2026-01-01T00:00:00,clock=vm"]);
         }
         command.arg("-kernel").arg(kernel).arg("-initrd").arg(initramfs);
         // A kernel fault that a tracing program provokes must end the run, not pass unnoticed.

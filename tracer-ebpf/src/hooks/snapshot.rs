@@ -2,10 +2,7 @@
 
 use core::mem::MaybeUninit;
 
-use aya_ebpf::{
-    bindings::BPF_NOEXIST,
-    helpers::{bpf_jiffies64, bpf_ktime_get_boot_ns, bpf_seq_write, bpf_sock_from_file},
-};
+use aya_ebpf::helpers::{bpf_jiffies64, bpf_ktime_get_boot_ns, bpf_seq_write, bpf_sock_from_file};
 use tracer_common::{
     snapshot::{HeldRow, kind},
     socket::{IPPROTO_TCP, SockRecord, stage, tcp},
@@ -22,8 +19,9 @@ use crate::{
         OFF_BACKLOG, OFF_BYTES_ACKED, OFF_BYTES_RECEIVED, OFF_FILE_INODE, OFF_INODE_NUMBER, OFF_ITER_SEQ,
         OFF_ITER_SESSION, OFF_LAST_RECEIVED, OFF_LAST_SENT, OFF_MAX_BACKLOG, OFF_SOCKET_SK,
     },
-    maps::{PASS, Pass, SOCKS},
+    maps::{PASS, Pass},
     sock::{Sock, beneath},
+    table,
     task::Task,
 };
 
@@ -176,8 +174,7 @@ fn tell<A: Access>(
     }
     // Listeners are always told: they say who started the connections of others. So is what is tracked: it may have
     // come to a process that no filter names.
-    // SAFETY: the value is only replaced as a whole by these programs, and not looked at.
-    let tracked = unsafe { SOCKS.get(sock.key()) }.is_some();
+    let tracked = table::get(sock.key()).is_some();
     if !listens && !tracked && !admit::held(task, tgid, sock) {
         return Some(false);
     }
@@ -261,7 +258,7 @@ pub fn identify(key: u64, stage: u64) -> u64 {
     }
     let id = next_id();
     // What a probe entered meanwhile is better than what is entered here.
-    match SOCKS.insert(key, SockRecord { id, stage }, u64::from(BPF_NOEXIST)) {
+    match table::enter(key, SockRecord { id, stage }) {
         Ok(()) => id,
         Err(_) => known(key).unwrap_or(0),
     }
@@ -269,6 +266,5 @@ pub fn identify(key: u64, stage: u64) -> u64 {
 
 #[inline(always)]
 fn known(key: u64) -> Option<u64> {
-    // SAFETY: the value is only replaced as a whole by these programs, and copied here.
-    unsafe { SOCKS.get(key) }.map(|record| record.id)
+    table::get(key).map(|record| record.id)
 }

@@ -52,7 +52,7 @@ impl<R: BufRead> Frames<R> {
     /// A frame that ends with the file was cut off: nothing else is wrong with it.
     fn failed(&mut self, error: &FrameDecoderError) -> io::Error {
         match self.source.fill_buf() {
-            Ok(rest) if rest.is_empty() => io::ErrorKind::UnexpectedEof.into(),
+            Ok([]) => io::ErrorKind::UnexpectedEof.into(),
             Ok(_) => io::Error::new(
                 io::ErrorKind::InvalidData,
                 format!("its compression is damaged ({error})"),

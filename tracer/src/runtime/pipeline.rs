@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use log::debug;
 
-use super::{accounts::Accounts, look::Look, simulation::SimulatedLoss};
+use super::{accounts::Accounts, look::Look, released::Released, simulation::SimulatedLoss};
 use crate::{
     analysis::{Analysis, Place, Processes},
     bpf::{environment, filter::Filter, session::Session},
@@ -44,6 +44,7 @@ pub struct Pipeline {
     accounts: Accounts,
     known: enrich::facts::Facts,
     simulated_loss: SimulatedLoss,
+    released: Released,
     /// What had been lost by the last tick.
     lost: u64,
     /// Whether the last reconciliation missed something.
@@ -81,6 +82,7 @@ impl Pipeline {
             accounts: Accounts::new(attached),
             known: enrich::facts::Facts::new(settings.analysis.limits.groups),
             simulated_loss: SimulatedLoss::new(settings.simulate_loss),
+            released: Released::new(),
             lost: 0,
             undecided: false,
             attached,
@@ -132,7 +134,16 @@ impl Pipeline {
         {
             opening.process.start = Ticks::of(opening.process.start).time();
         }
-        self.analysis.change(|ledger, facts| ledger.apply(&event, facts));
+        if self.released.outdates(&event) {
+            return;
+        }
+        let end = self.released.end_after(&event);
+        self.analysis.change(|ledger, facts| {
+            ledger.apply(&event, facts);
+            if let Some(end) = end {
+                ledger.apply(&end, facts);
+            }
+        });
         if let Some(recorder) = &mut self.recorder
             && let Some((journal, _)) = self.analysis.journal()
         {
