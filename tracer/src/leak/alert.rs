@@ -20,8 +20,6 @@ const PLATEAU_PERIODS: u32 = 24;
 const PLATEAU: Duration = Duration::from_hours(24);
 /// Periods after which a balance counts.
 const SETTLED_PERIODS: u32 = 8;
-/// The first scale whose window is most of an hour.
-const SLOW: usize = 3;
 /// Growth that counts: 2 %.
 const GROWTH: f64 = 1.02;
 
@@ -121,15 +119,9 @@ impl Alert {
         self.scale.map_or(Duration::ZERO, rings::period)
     }
 
-    /// Whether more than one look says so: two scales, a window of most of an hour in which peers are gone, or a basis
-    /// that implies it.
+    /// Whether more than one look says so: two scales, or a basis that implies it.
     pub fn was_seen_twice(&self) -> bool {
-        self.scales.count_ones() >= 2
-            || (self.population == Population::Gone && self.scale.is_some_and(|scale| scale >= SLOW))
-            || matches!(
-                self.basis,
-                Basis::Sawtooth { .. } | Basis::Surge | Basis::Restarts
-            )
+        self.scales.count_ones() >= 2 || matches!(self.basis, Basis::Sawtooth { .. } | Basis::Restarts)
     }
 
     /// Growth per hour.

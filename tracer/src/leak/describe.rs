@@ -13,7 +13,7 @@ use super::{
     },
     rings::Picture,
     thresholds::Thresholds,
-    usage::{self, Usage},
+    usage::{self, Usage, Use},
     watch::{Key, Population},
 };
 use crate::model::{
@@ -91,6 +91,7 @@ pub fn leak(sight: &Sight, ledger: &Ledger, thresholds: &Thresholds, now: Time) 
     };
     let usage = Usage::of(ledger, key, now, (window, period * 2), thresholds.silent_for);
     let is_unused = usage.is_some_and(|usage| usage.unused_share() >= thresholds.unused);
+    let is_in_use = usage.is_some_and(|usage| usage.verdict(thresholds) == Use::Working);
     let standing = key.process().and_then(|process| ledger.budget(process, now));
     let forecast = sight
         .per_hour
@@ -105,6 +106,7 @@ pub fn leak(sight: &Sight, ledger: &Ledger, thresholds: &Thresholds, now: Time) 
         window: now.since(sight.since),
         class,
         is_unused,
+        is_in_use,
         has_beat: sight.cadence.is_some(),
         share: share(sight.open.0, standing.as_ref()),
         again: sight.lives > 1 || matches!(sight.basis, Basis::Sawtooth { .. }),
@@ -151,6 +153,7 @@ struct Circumstances {
     window: Duration,
     class: Class,
     is_unused: bool,
+    is_in_use: bool,
     has_beat: bool,
     /// Of the limit, in percent.
     share: u8,
@@ -287,6 +290,7 @@ fn explanations(circumstances: &Circumstances) -> Vec<Explanation> {
         window,
         class,
         is_unused,
+        is_in_use,
         has_beat,
         share,
         again,
@@ -300,7 +304,8 @@ fn explanations(circumstances: &Circumstances) -> Vec<Explanation> {
     let unused = is_unused.then_some(RuledOut::Unused);
     let beat = has_beat.then_some(RuledOut::Beat);
     let long = (window >= DAY).then_some(RuledOut::LongerThanADay);
-    let much = (share >= TOO_MUCH).then_some(RuledOut::ShareOfLimit(share));
+    // What is in use may have been given that much.
+    let much = (share >= TOO_MUCH && !is_in_use).then_some(RuledOut::ShareOfLimit(share));
     let again = again.then_some(RuledOut::Again);
     let warm = (window >= WARM).then_some(RuledOut::StillGrowing(window));
     let fast = lasts

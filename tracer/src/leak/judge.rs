@@ -20,6 +20,8 @@ use crate::model::{
 };
 
 const DAY: Duration = Duration::from_hours(24);
+/// Mature cohorts of a picture.
+const MATURE: f64 = rings::COHORTS as f64;
 /// Share of a roll-up that findings about its parts must cover to make one about it superfluous.
 const EXPLAINED: f64 = 0.3;
 /// Connections to each of many peers, on average, from which on it is no mesh.
@@ -78,18 +80,29 @@ pub fn is_enough(
         (since, period * 2),
         thresholds.silent_for,
     );
+    let usage_is = usage.map(|usage| usage.verdict(thresholds));
+    if candidate.is_uneven && usage_is != Some(Use::Forgotten) {
+        return false;
+    }
     let spread = match watch.key {
         Key::Group(_) => 1.0,
         Key::Process(..) | Key::Peer(..) => thresholds.spread_factor,
     };
-    let factor = match usage.map(|usage| usage.verdict(thresholds)) {
+    let is_days = period * describe::WINDOW >= DAY;
+    let per_second = survivors / (period.as_secs_f64() * MATURE);
+    // What takes longer can wait until it is known to be forgotten, or has gone on for more than a day.
+    let can_wait = watch
+        .left
+        .is_some_and(|left| !is_within(left, per_second, thresholds.hurry));
+    let factor = match usage_is {
         Some(Use::Forgotten) => thresholds.unused_factor,
-        Some(Use::Quiet) => thresholds.quiet_factor * spread,
         Some(Use::Working) => match candidate.picture.gaps() {
-            0..=1 if period * describe::WINDOW >= DAY => thresholds.used_factor_days * spread,
+            0..=1 if is_days => thresholds.used_factor_days * spread,
             gaps if gaps <= thresholds.used_gaps => thresholds.used_factor * spread,
             _ => return false,
         },
+        Some(Use::Quiet | Use::Unclear) if can_wait && !is_days => thresholds.used_factor * spread,
+        Some(Use::Quiet) => thresholds.quiet_factor * spread,
         Some(Use::Unclear) | None => spread,
     };
     survivors >= candidate.need * factor
@@ -133,11 +146,13 @@ fn is_rollup_of_many(
     let has_much = watch
         .limit
         .is_some_and(|limit| f64::from(watch.all.total) >= thresholds.surge * limit as f64);
-    // One or two connections in use to each of ever more peers are what service discovery makes; but not where most of
-    // what opens is closed again.
+    // Connections in use to ever more peers are what service discovery makes, and where they are many to each, their groups
+    // show it; but not where most of what opens is closed again.
     let is_churning = watch.closed.saturating_mul(2) >= watch.opened;
-    let is_much = has_much && (usage != Some(Use::Working) || is_churning);
-    let is_more = is_thick || is_unused || is_much || population == Population::Gone;
+    let is_more = match usage {
+        Some(Use::Working) => has_much && is_churning,
+        _ => is_thick || is_unused || has_much,
+    } || population == Population::Gone;
     parts >= 2 && (is_more || matches!(watch.key, Key::Peer(..)))
 }
 

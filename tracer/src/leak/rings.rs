@@ -115,11 +115,20 @@ impl Picture {
 
     /// The survivors by thirds of the window, the oldest first.
     pub fn thirds(&self) -> [u32; 3] {
-        let mut thirds = [0_u32; 3];
-        for (third, pair) in thirds.iter_mut().zip(self.survivors.chunks_exact(COHORTS / 3)) {
-            *third = pair.iter().fold(0, |sum, one| sum.saturating_add(*one));
+        self.parts()
+    }
+
+    /// The same by halves.
+    pub fn halves(&self) -> [u32; 2] {
+        self.parts()
+    }
+
+    fn parts<const N: usize>(&self) -> [u32; N] {
+        let mut parts = [0_u32; N];
+        for (part, cohorts) in parts.iter_mut().zip(self.survivors.chunks_exact(COHORTS / N)) {
+            *part = cohorts.iter().fold(0, |sum, one| sum.saturating_add(*one));
         }
-        thirds
+        parts
     }
 }
 

@@ -9,13 +9,30 @@ pub fn is_growth(picture: &Picture, shape: &Thresholds, min_flow: f64, long: boo
     if picture.matured == 0 || survivors <= 0.0 {
         return false;
     }
-    let least = picture.thirds().into_iter().min().unwrap_or(0);
     // Two periods of six.
     let expected_young = survivors / 3.0;
-    f64::from(least) >= shape.even * survivors / 3.0
+    is_even(&picture.thirds(), survivors, shape)
         && f64::from(picture.young) >= shape.young * expected_young
         && flow(picture) >= min_flow
         && (!long || long_flow(picture) >= shape.long_flow)
+}
+
+/// The same of growth that comes and goes, by night or in some hours: each half of the window has its share, and there
+/// is something young.
+pub fn is_growth_by_halves(picture: &Picture, shape: &Thresholds) -> bool {
+    let survivors = f64::from(picture.all());
+    picture.matured > 0
+        && picture.young > 0
+        && is_even(&picture.halves(), survivors, shape)
+        && flow(picture) >= shape.flow
+        && long_flow(picture) >= shape.long_flow
+}
+
+/// Whether each part of the window has its share of the survivors.
+fn is_even(parts: &[u32], survivors: f64, shape: &Thresholds) -> bool {
+    #[expect(clippy::cast_precision_loss, reason = "a few parts")]
+    let expected = survivors / parts.len() as f64;
+    survivors > 0.0 && parts.iter().all(|part| f64::from(*part) >= shape.even * expected)
 }
 
 /// Share of what became old that stays: 1 - left / matured. In equilibrium it is 0 (Little's law: as many leave above

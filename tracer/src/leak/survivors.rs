@@ -205,6 +205,7 @@ impl SurvivorRule {
                 let surge = watch.surge.get_or_insert_default();
                 surge.follow(now, open, room, counts);
                 if let Some(pace) = surge.pace(now, open, self.thresholds.surge, counts)
+                    && open > watch.crest
                     && !self.awaiting.contains_key(&slot)
                     && is_surge(watch, &pace, left, &self.thresholds, ledger, now)
                     && !is_explained(&self.alerts, &self.watches, slot)

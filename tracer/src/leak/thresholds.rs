@@ -64,6 +64,9 @@ pub struct Thresholds {
     pub used_factor_days: f64,
     /// Periods of the window of which nothing may be left, where they are in use: a pool is resized now and then.
     pub used_gaps: u32,
+    /// What takes longer than this to reach the limit can wait: it needs as much as if it were in use, until it has been
+    /// silent for `silent_for` or grown for more than a day.
+    pub hurry: Duration,
     /// Factor on the need where they come in a beat.
     pub beat_factor: f64,
     /// Factor on the need of what is spread over many peers, unless it is unused for longer than `silent_for`.
@@ -117,6 +120,7 @@ impl Thresholds {
             used_factor: 3.0,
             used_factor_days: 1.5,
             used_gaps: 2,
+            hurry: Duration::from_hours(12),
             beat_factor: 0.45,
             spread_factor: 1.4,
             tooth: 0.25,

@@ -87,6 +87,8 @@ pub struct Candidate {
     pub teeth: Option<u32>,
     /// It is the last of so many processes that did the same.
     pub lives: Option<u32>,
+    /// Only halves of its window are even: it counts if nobody has used these connections for long.
+    pub is_uneven: bool,
     /// Whether it is a candidate at all: the pictures that an alert rests on are shown in any case.
     pub is_growth: bool,
 }
@@ -101,6 +103,7 @@ impl Candidate {
             need: f64::INFINITY,
             teeth: None,
             lives: None,
+            is_uneven: false,
             is_growth: false,
         }
     }
@@ -145,6 +148,10 @@ pub struct Watch {
     pub room: Option<u64>,
     /// The way it took up to its limit.
     pub surge: Option<Box<Surge>>,
+    /// The most there were since at least half of them closed,
+    high: u32,
+    /// and before: what comes back up to there is no growth.
+    pub crest: u32,
     /// Processes that ended before while the same of them grew; `None` if nobody has asked yet.
     pub inherited: Option<u32>,
     /// The pictures that are shown in any case.
@@ -188,6 +195,8 @@ impl Watch {
             left: None,
             room: None,
             surge: None,
+            high: 0,
+            crest: 0,
             inherited: None,
             followed: None,
             marks: Marks::default(),
@@ -233,6 +242,7 @@ impl Watch {
                     need,
                     teeth: None,
                     lives: None,
+                    is_uneven: false,
                     is_growth: false,
                 },
                 candidates,
@@ -256,6 +266,7 @@ impl Watch {
                         need,
                         teeth: None,
                         lives: None,
+                        is_uneven: false,
                         is_growth: false,
                     },
                     candidates,
@@ -271,6 +282,7 @@ impl Watch {
     /// A connection comes. The watch must have been [advanced](Self::advance).
     pub fn enter(&mut self, life: Life, at: Time) {
         self.all.birth(life.opened, self.phase);
+        self.high = self.high.max(self.all.total);
         if let Some(since) = life.peer_gone {
             self.lose_peer(since);
         }
@@ -290,6 +302,10 @@ impl Watch {
     pub fn close(&mut self, life: Life) {
         self.closed = self.closed.saturating_add(1);
         self.all.death(life.opened, self.phase);
+        if self.all.total <= self.high / 2 {
+            self.crest = self.crest.max(self.high);
+            self.high = self.all.total;
+        }
         if let Some(since) = life.peer_gone {
             self.closed_gone = self.closed_gone.saturating_add(1);
             if let Some(gone) = &mut self.gone {
@@ -317,6 +333,12 @@ impl Watch {
     /// Whether it grew like a leak at some scale, as far as the last pictures tell; forgets that.
     pub fn take_growth(&mut self) -> bool {
         std::mem::take(&mut self.marks.life) != 0
+    }
+
+    /// What was told of it is over: what comes now is news.
+    pub const fn forget_crest(&mut self) {
+        self.crest = 0;
+        self.high = self.all.total;
     }
 
     /// How many there are of a population.
@@ -372,8 +394,18 @@ impl Marks {
             });
         }
         let least = thresholds.unused_factor.min(thresholds.quiet_factor).min(1.0) * need;
-        let is_candidate = grows && survivors >= least && shape::long_flow(&picture) >= thresholds.long_flow;
-        vote(votes, is_candidate, candidate, candidates);
+        let is_uneven = !grows && scale >= UNEVEN_FROM && shape::is_growth_by_halves(&picture, thresholds);
+        let is_candidate = (is_uneven || (grows && shape::long_flow(&picture) >= thresholds.long_flow))
+            && survivors >= least;
+        vote(
+            votes,
+            is_candidate,
+            Candidate {
+                is_uneven,
+                ..candidate
+            },
+            candidates,
+        );
         forgiven
     }
 
@@ -390,6 +422,8 @@ impl Marks {
     }
 }
 
+/// The first scale whose halves are longer than a day: what happens once a day is in each.
+const UNEVEN_FROM: usize = 7;
 /// The first scale at which useless connections are judged: a proxy may leave them half closed for minutes.
 const GONE_FROM: usize = 2;
 /// Share of a tooth that closes at once where it is one.

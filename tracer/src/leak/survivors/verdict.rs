@@ -177,6 +177,7 @@ impl SurvivorRule {
         self.alerts.remove(&slot);
         if let Some(watch) = self.watches.get_mut(slot as usize).and_then(Option::as_mut) {
             watch.followed = None;
+            watch.forget_crest();
             self.lineage
                 .resolved(Program::of(&watch.key, ledger), number, now);
         }

@@ -330,6 +330,51 @@ fn a_surge_is_measured_by_the_descriptors_that_are_left_to_it() {
 }
 
 #[test]
+fn what_comes_back_after_a_cut_is_no_surge() {
+    let mut world = World::new(1024);
+    let fleet = world.leak(60, 60, 500);
+    world.pass(HOUR);
+    for id in fleet {
+        world.close(id);
+    }
+    world.pass(60);
+    world.leak(100, 1, 5);
+    world.pass(60);
+    assert_eq!(world.told, []);
+    // Beyond what there was before, it is one.
+    world.leak(30, 1, 5);
+    assert_eq!(world.first().1.basis, Basis::Surge);
+}
+
+#[test]
+fn what_has_time_waits_until_it_is_known_to_be_forgotten() {
+    let first = |limit| {
+        let mut world = World::new(limit);
+        world.ledger.expect_traffic();
+        let began = world.now;
+        world.leak(8 * HOUR, 40, 1);
+        let (at, leak) = world.first();
+        (at - began, leak.open)
+    };
+    // The limit is 11 h away, and 45 days.
+    let (soon, late) = (first(1024), first(100_000));
+    assert!(soon.0 <= 90 * 60, "{soon:?}");
+    assert!((2 * HOUR..4 * HOUR).contains(&late.0), "{late:?}");
+}
+
+#[test]
+fn a_leak_of_some_hours_each_night_is_found_once_nobody_has_used_it_for_long() {
+    let mut world = World::new(1024);
+    world.ledger.expect_traffic();
+    for _ in 0..6 {
+        world.leak(2 * HOUR, 360, 1);
+        world.pass(22 * HOUR);
+    }
+    let (_, leak) = world.first();
+    assert!(leak.open < 512, "{}", leak.open);
+}
+
+#[test]
 fn a_burst_is_no_surge() {
     let mut world = World::new(1024);
     world.pass(60);
