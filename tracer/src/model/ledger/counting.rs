@@ -78,7 +78,8 @@ impl Ledger {
             entry.tally.receive(phase);
             entry.touched = entry.touched.max(at);
         }
-        let move_over = |from: Option<&mut Aggregate>| from.into_iter().for_each(|from| give(from, phase, at));
+        let move_over =
+            |from: Option<&mut Aggregate>| from.into_iter().for_each(|from| give(from, phase, at));
         let take_over = |to: Option<&mut Aggregate>| to.into_iter().for_each(|to| receive(to, phase, at));
         if out.process != into.process {
             move_over(self.processes.at(out.process));
@@ -102,8 +103,20 @@ impl Ledger {
         }
     }
 
-    pub(super) fn count_open(&mut self, id: ConnectionId, group: GroupKey, at: Time, facts: &mut Vec<Fact>) {
-        let spot = self.each_tally(group, at, Tally::open);
+    /// A connection of this group is open: one that was an attempt before, or not.
+    pub(super) fn count_open(
+        &mut self,
+        id: ConnectionId,
+        (group, was_attempt): (GroupKey, bool),
+        at: Time,
+        facts: &mut Vec<Fact>,
+    ) {
+        let spot = self.each_tally(group, at, |tally| {
+            if was_attempt {
+                tally.attempt_over(false);
+            }
+            tally.open();
+        });
         for aggregate in self.aggregates(spot) {
             aggregate.opened_rate.add(at);
             aggregate.trend.rise(at);

@@ -1,6 +1,6 @@
 //! What a recording tells, and no event: live it comes from snapshots, or is worked out.
 
-use std::collections::HashSet;
+use foldhash::HashSet;
 
 use super::{Entrance, Ledger};
 use crate::model::{

@@ -125,9 +125,11 @@ impl Ledger {
                     self.note(Fact::Turned { id, at, phase }, facts);
                 }
             }
-            _ => self.count_open(id, group, at, facts),
+            _ => self.count_open(id, (group, false), at, facts),
         }
-        if let Some(close) = self.early.remove(&id) {
+        if !self.early.is_empty()
+            && let Some(close) = self.early.remove(&id)
+        {
             self.released(id, close.at.max(at), close.connected, facts);
         }
     }
@@ -202,8 +204,7 @@ impl Ledger {
             return;
         }
         record.open(at);
-        self.each_tally(group, at, |tally| tally.attempt_over(false));
-        self.count_open(id, group, at, facts);
+        self.count_open(id, (group, true), at, facts);
     }
 
     pub(super) fn released(&mut self, id: ConnectionId, at: Time, connected: bool, facts: &mut Vec<Fact>) {
