@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{
     evidence::Silence,
+    thresholds::Thresholds,
     watch::{Key, Population},
 };
 use crate::model::{
@@ -31,6 +32,19 @@ pub struct Usage {
     pub used: u32,
     /// How long all the unused ones have been silent.
     pub span: Duration,
+}
+
+/// Whether connections are used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    /// Nearly all have been silent for longer than common idle timeouts.
+    Forgotten,
+    /// Nearly all have been silent for most of their lives.
+    Quiet,
+    /// Nearly all are in use.
+    Working,
+    /// Neither.
+    Unclear,
 }
 
 impl Usage {
@@ -67,18 +81,31 @@ impl Usage {
         (usage.of > 0).then_some(usage)
     }
 
+    /// What it says of all of them.
+    pub fn verdict(&self, thresholds: &Thresholds) -> Use {
+        if self.forgotten_share() >= thresholds.unused {
+            Use::Forgotten
+        } else if self.unused_share() >= thresholds.unused {
+            Use::Quiet
+        } else if self.used_share() >= thresholds.used {
+            Use::Working
+        } else {
+            Use::Unclear
+        }
+    }
+
     /// Share that is unused.
     pub fn unused_share(&self) -> f64 {
         f64::from(self.unused) / f64::from(self.of.max(1))
     }
 
     /// Share that has been silent for longer than common idle timeouts.
-    pub fn forgotten_share(&self) -> f64 {
+    fn forgotten_share(&self) -> f64 {
         f64::from(self.forgotten) / f64::from(self.of.max(1))
     }
 
     /// Share that is in use.
-    pub fn used_share(&self) -> f64 {
+    fn used_share(&self) -> f64 {
         f64::from(self.used) / f64::from(self.of.max(1))
     }
 
