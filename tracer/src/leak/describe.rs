@@ -1,10 +1,6 @@
 //! From what the rule remembers and the ledger knows to what a person is told.
 
-use std::{
-    cmp::Reverse,
-    collections::BTreeMap,
-    time::Duration,
-};
+use std::{cmp::Reverse, collections::BTreeMap, time::Duration};
 
 use super::{
     census::{self, Census},

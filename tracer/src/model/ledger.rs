@@ -105,7 +105,7 @@ pub struct Ledger {
     pub(super) budgets: HashMap<ProcessId, Budget>,
     /// Connections that were open then.
     pub(super) open_at_snapshot: HashMap<ProcessId, u32>,
-    /// When the last snapshot began.
+    /// When the last snapshot was entered.
     pub(super) compared: Option<Time>,
     /// Whether anybody tells what connections carry.
     pub(super) tells_traffic: bool,

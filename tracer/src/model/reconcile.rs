@@ -121,7 +121,8 @@ impl Ledger {
             }
         }
         self.read_budgets(&snapshot.descriptors);
-        self.compared = Some(snapshot.began);
+        // Not when it began: what came about meanwhile may be shown or not, and a recording knows this moment only.
+        self.compared = Some(now);
         self.irregularities.unlisted = snapshot.untracked;
         reconciled
     }

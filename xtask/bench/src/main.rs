@@ -121,8 +121,18 @@ fn counted(counts: &Counts) -> Vec<Figure> {
             "bytes",
         )
         .at_most(1536.0),
-        Figure::new("per group, 20,000 processes x 1 peer", counts.bytes_per_process, "bytes").at_most(1536.0),
-        Figure::new("per group, 1 process x 20,000 peers", counts.bytes_per_peer, "bytes").at_most(1536.0),
+        Figure::new(
+            "per group, 20,000 processes x 1 peer",
+            counts.bytes_per_process,
+            "bytes",
+        )
+        .at_most(1536.0),
+        Figure::new(
+            "per group, 1 process x 20,000 peers",
+            counts.bytes_per_peer,
+            "bytes",
+        )
+        .at_most(1536.0),
         Figure::new("allocations per line read", counts.allocations_per_line, "").at_most(0.01),
     ]
 }

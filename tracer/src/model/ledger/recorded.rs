@@ -121,8 +121,8 @@ impl Ledger {
         self.budgets.retain(|process, _| keep(*process));
     }
 
-    /// Notes that the books were compared with the kernel's tables, as they were then.
-    pub fn note_comparison(&mut self, began: Time) {
-        self.compared = Some(began);
+    /// Notes that the books were compared with the kernel's tables, at that moment.
+    pub fn note_comparison(&mut self, at: Time) {
+        self.compared = Some(at);
     }
 }

@@ -78,7 +78,7 @@ impl Ledger {
             _ => None,
         };
         // The snapshot before this one did not show it.
-        let is_young = found.is_none() || self.compared.is_some_and(|began| at >= began);
+        let is_young = found.is_none() || self.compared.is_some_and(|compared| at >= compared);
         let is_useless = matches!(phase, Phase::HalfClosedRemote | Phase::DeadHeld);
         let life = Life {
             opened: if is_young { Start::Seen(at) } else { Start::Older },
