@@ -24,6 +24,9 @@ use crate::{
 };
 use telling::Telling;
 
+/// Facts for which memory is kept.
+const FACTS: usize = 1024;
+
 /// Where more than the name of a process comes from: `/proc`, or a recording.
 pub trait Processes {
     /// What is known of a process that has this name now.
@@ -140,6 +143,8 @@ impl Analysis {
                 self.detector.observe(&fact);
             }
         }
+        // A snapshot brings one for each connection, and no event many.
+        self.facts.shrink_to(FACTS);
         result
     }
 

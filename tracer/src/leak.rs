@@ -7,6 +7,7 @@
 mod alert;
 mod backstop;
 mod cadence;
+mod census;
 mod describe;
 pub mod evidence;
 pub mod finding;
@@ -22,6 +23,7 @@ pub mod thresholds;
 mod unanswered;
 mod usage;
 mod watch;
+mod watches;
 
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 //! Pure: events and the time go in, facts and views come out.
 
 pub mod budget;
-mod chain;
+pub mod chain;
 pub mod connection;
 pub mod event;
 pub mod fact;

@@ -52,9 +52,8 @@ impl Backstop {
         news: &mut Vec<Finding>,
     ) {
         let full: BTreeMap<ProcessId, Standing> = ledger
-            .budgeted()
-            .filter_map(|process| {
-                let standing = ledger.budget(process, now)?;
+            .standings(now)
+            .filter_map(|(process, standing)| {
                 let share = if self.told.contains_key(&process) {
                     thresholds.limit * RELIEF
                 } else {

@@ -1,12 +1,9 @@
 //! From what the rule remembers and the ledger knows to what a person is told.
 
-use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{cmp::Reverse, collections::BTreeMap, time::Duration};
 
 use super::{
+    census::{self, Census},
     evidence::{
         Basis, Cadence, Class, Evidence, Explanation, Forecast, Healthy, Interval, Leak, Resource, RuledOut,
         Sample, Scope, Severity, Tier,
@@ -18,10 +15,10 @@ use super::{
 };
 use crate::model::{
     budget::Standing,
-    connection::{Connection, ConnectionId, Direction, GroupKey, Phase, Phases, ProcessId},
+    connection::{Direction, Phase, ProcessId},
     ledger::Ledger,
     time::Time,
-    view::{Age, Ages},
+    view::Ages,
 };
 
 /// A growth that takes the limit within that time is no daily course.
@@ -34,8 +31,6 @@ const TOO_MUCH: u8 = 50;
 /// A limit this near is critical, and this near where peers are gone.
 const SOON: Duration = Duration::from_hours(1);
 const SOON_USELESS: Duration = Duration::from_hours(6);
-/// `errno` of an attempt that nobody answered.
-const ETIMEDOUT: u16 = 110;
 /// Width of a 90 % interval in standard deviations.
 const NINETY: f64 = 1.645;
 
@@ -77,11 +72,7 @@ pub struct Sight {
 /// All that is told of it now.
 pub fn leak(sight: &Sight, ledger: &Ledger, thresholds: &Thresholds, now: Time) -> Leak {
     let key = &sight.key;
-    let members: Vec<_> = usage::members(ledger, key, sight.population).collect();
-    let mut phases = Phases::default();
-    for (_, connection) in &members {
-        phases.add(connection.phase);
-    }
+    let census = Census::of(usage::members(ledger, key, sight.population), now);
     let period = sight.picture.map_or(Duration::ZERO, |(period, _)| period);
     let picture = sight.picture.map(|(_, picture)| picture);
     let window = match sight.basis {
@@ -97,11 +88,7 @@ pub fn leak(sight: &Sight, ledger: &Ledger, thresholds: &Thresholds, now: Time) 
         .per_hour
         .zip(standing)
         .and_then(|(rate, standing)| forecast(rate, &standing, picture.as_ref()));
-    let ages = members
-        .iter()
-        .map(|(_, connection)| age(connection, now))
-        .collect();
-    let class = class(&members, &phases, key.direction(), is_unused);
+    let class = class(&census, key.direction(), is_unused);
     let explanations = explanations(&Circumstances {
         window: now.since(sight.since),
         class,
@@ -114,15 +101,15 @@ pub fn leak(sight: &Sight, ledger: &Ledger, thresholds: &Thresholds, now: Time) 
     });
     let tier = sight.tier.max(tier(&explanations, sight.seen_twice));
     Leak {
-        scope: scope(key, &members, ledger),
+        scope: scope(key, &census, ledger),
         tier,
         severity: severity(sight.population, forecast.as_ref(), standing.as_ref(), thresholds),
         class,
         basis: sight.basis,
         open: sight.open.0,
         peak: sight.open.1,
-        phases,
-        samples: samples(&members, now),
+        phases: census.phases,
+        samples: samples(&census, now),
         forecast,
         evidence: Evidence {
             since: sight.since,
@@ -134,7 +121,7 @@ pub fn leak(sight: &Sight, ledger: &Ledger, thresholds: &Thresholds, now: Time) 
             period,
             matured: picture.map_or(0, |picture| picture.matured.into()),
             left: picture.map_or(0, |picture| picture.left.into()),
-            ages: Ages::of(ages),
+            ages: Ages::of(census.ages),
             silence: usage.map(|usage| usage.silence()),
             per_hour: sight.per_hour,
             cadence: sight.cadence,
@@ -167,13 +154,6 @@ fn share(open: u32, standing: Option<&Standing>) -> u8 {
     u8::try_from(share.unwrap_or(0).min(100)).unwrap_or(100)
 }
 
-fn age(connection: &Connection, now: Time) -> Age {
-    Age {
-        span: now.since(connection.opened),
-        at_least: connection.older,
-    }
-}
-
 /// Sure enough if no healthy explanation is left, and the verdict does not rest on one look.
 fn tier(explanations: &[Explanation], seen_twice: bool) -> Tier {
     let is_left = explanations
@@ -186,25 +166,11 @@ fn tier(explanations: &[Explanation], seen_twice: bool) -> Tier {
     }
 }
 
-fn class(
-    members: &[(ConnectionId, Connection)],
-    phases: &Phases,
-    direction: Direction,
-    is_unused: bool,
-) -> Class {
-    let failed = |is_one: fn(u16) -> bool| {
-        let is_one =
-            |connection: &Connection| matches!(connection.phase, Phase::Failed(error) if is_one(error));
-        members
-            .iter()
-            .filter(|(_, connection)| is_one(connection))
-            .count()
-            * 2
-            > members.len()
-    };
-    match (phases.prevailing(), direction) {
-        _ if failed(|error| error == ETIMEDOUT) => Class::BlackHole,
-        _ if failed(|_| true) => Class::ErrorsIgnored,
+fn class(census: &Census, direction: Direction, is_unused: bool) -> Class {
+    let are_most = |some: usize| some * 2 > census.count;
+    match (census.phases.prevailing(), direction) {
+        _ if are_most(census.unanswered) => Class::BlackHole,
+        _ if are_most(census.failed) => Class::ErrorsIgnored,
         (Some(Phase::DeadHeld), _) => Class::ErrorsIgnored,
         (Some(Phase::HalfClosedRemote), _) => Class::CloseMissing,
         (_, Direction::Outbound) if is_unused => Class::Abandoned,
@@ -327,43 +293,24 @@ fn explanations(circumstances: &Circumstances) -> Vec<Explanation> {
     ]
 }
 
-fn scope(key: &Key, members: &[(ConnectionId, Connection)], ledger: &Ledger) -> Scope {
+fn scope(key: &Key, census: &Census, ledger: &Ledger) -> Scope {
     fn most<K: Ord + Copy>(counts: BTreeMap<K, u32>) -> Vec<(K, u32)> {
         let mut counts: Vec<(K, u32)> = counts.into_iter().collect();
         counts.sort_by_key(|(key, count)| (Reverse(*count), *key));
         counts.truncate(Leak::MEMBERS);
         counts
     }
-    fn count<K: Ord>(
-        members: &[(ConnectionId, Connection)],
-        key_of: impl Fn(&GroupKey) -> K,
-    ) -> BTreeMap<K, u32> {
-        let mut counts = BTreeMap::new();
-        for (_, connection) in members {
-            *counts.entry(key_of(&connection.group)).or_default() += 1;
-        }
-        counts
-    }
     let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
     match *key {
         Key::Group(group) => Scope::Group(group.peer_key()),
-        Key::Process(_, direction) => {
-            let peers: BTreeSet<_> = members
-                .iter()
-                .map(|(_, connection)| connection.group.peer)
-                .collect();
-            Scope::Process {
-                direction,
-                peers: number(peers.len()),
-                most: most(count(members, |group| group.peer_key())),
-            }
-        }
+        Key::Process(_, direction) => Scope::Process {
+            direction,
+            peers: number(census.by(|group| group.peer).len()),
+            most: most(census.by(|group| group.peer_key())),
+        },
         Key::Peer(direction, peer) => {
-            let processes = count(members, |group| group.process);
-            let ports: BTreeSet<u16> = members
-                .iter()
-                .map(|(_, connection)| connection.group.service_port)
-                .collect();
+            let processes = census.by(|group| group.process);
+            let ports = census.by(|group| group.service_port);
             Scope::Peer {
                 direction,
                 peer,
@@ -387,18 +334,15 @@ pub fn process(key: &Key, leak: &Leak) -> ProcessId {
     }
 }
 
-fn samples(members: &[(ConnectionId, Connection)], now: Time) -> Vec<Sample> {
-    let mut oldest: Vec<_> = members.iter().collect();
-    oldest.sort_unstable_by_key(|(id, connection)| (connection.opened, *id));
+fn samples(census: &Census, now: Time) -> Vec<Sample> {
+    let oldest = census.oldest.iter();
     oldest
-        .into_iter()
-        .take(Leak::SAMPLES)
         .map(|(id, connection)| Sample {
             id: *id,
             process: connection.group.process,
             local: connection.local,
             peer: connection.peer,
-            age: age(connection, now),
+            age: census::age(connection, now),
             phase: connection.phase,
             silent_for: usage::silent_for(connection, now),
         })

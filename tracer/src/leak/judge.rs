@@ -11,6 +11,7 @@ use super::{
     thresholds::Thresholds,
     usage::{self, Usage, Use},
     watch::{Candidate, Key, Population, Watch},
+    watches::Watches,
 };
 use crate::model::{
     connection::{Connection, GroupKey},
@@ -28,8 +29,8 @@ const EXPLAINED: f64 = 0.3;
 const MORE_THAN_A_MESH: u32 = 3;
 
 /// A watch, if the slot has one.
-pub fn watch(watches: &[Option<Watch>], slot: u32) -> Option<&Watch> {
-    watches.get(slot as usize)?.as_ref()
+pub fn watch(watches: &Watches, slot: u32) -> Option<&Watch> {
+    watches.get(slot)
 }
 
 /// Whether the limit is nearer than `within` at this pace.
@@ -157,7 +158,7 @@ fn is_rollup_of_many(
 }
 
 /// Whether what is found of a watch is told already, by what covers it or by its parts.
-pub fn is_explained(alerts: &BTreeMap<u32, Alert>, watches: &[Option<Watch>], slot: u32) -> bool {
+pub fn is_explained(alerts: &BTreeMap<u32, Alert>, watches: &Watches, slot: u32) -> bool {
     let Some(own) = watch(watches, slot) else {
         return true;
     };

@@ -43,6 +43,17 @@ const fn stride(scale: usize) -> u32 {
     stride
 }
 
+/// Of all scales: constants, for no event waits for a division.
+const STRIDES: [u32; SCALES] = {
+    let mut strides = [1; SCALES];
+    let mut scale = 0;
+    while scale < SCALES {
+        strides[scale] = stride(scale);
+        scale += 1;
+    }
+    strides
+};
+
 /// A moment in base periods. Groups are shifted against each other (`phase`, below 16 s), so that not all of them come
 /// to the end of a period in the same second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,20 +75,21 @@ impl Step {
     fn epoch(self, scale: usize) -> u32 {
         self.0 / stride(scale)
     }
+
+    /// Of each scale.
+    fn epochs(self) -> [u32; SCALES] {
+        STRIDES.map(|stride| self.0 / stride)
+    }
 }
 
-/// One time scale.
-#[derive(Clone, Debug, Default)]
-struct Ring {
-    /// Of those that opened in the period: open still.
-    alive: [u32; SLOTS],
-    /// Of those: open when the cohort became mature.
-    matured: [u32; SLOTS],
-    /// Closed in the period, at a mature age.
-    late: [u32; SLOTS],
-    /// Faded sums over all past periods of `matured` and `late`.
-    matured_long: f32,
-    late_long: f32,
+/// A number for each cohort of each scale. One array for all scales: an event touches a cohort of each.
+type Cohorts = [[u32; SLOTS]; SCALES];
+
+/// Faded sums over all past periods of a scale.
+#[derive(Clone, Copy, Debug, Default)]
+struct Long {
+    matured: f32,
+    late: f32,
 }
 
 /// What a ring shows at the end of a period.
@@ -135,7 +147,13 @@ impl Picture {
 /// The rings of one population.
 #[derive(Clone, Debug)]
 pub struct Rings {
-    scales: [Ring; SCALES],
+    /// Of those that opened in the period: open still.
+    alive: Cohorts,
+    /// Of those: open when the cohort became mature.
+    matured: Cohorts,
+    /// Closed in the period, at a mature age.
+    late: Cohorts,
+    long: [Long; SCALES],
     now: Step,
     since: Step,
     /// Members now, older ones included.
@@ -146,7 +164,10 @@ impl Rings {
     /// Empty ones, that begin now.
     pub fn new(now: Step) -> Self {
         Self {
-            scales: Default::default(),
+            alive: Default::default(),
+            matured: Default::default(),
+            late: Default::default(),
+            long: Default::default(),
             now,
             since: now,
             total: 0,
@@ -163,10 +184,10 @@ impl Rings {
     pub fn advance(&mut self, to: Step, mut look: impl FnMut(usize, Step, &Picture) -> u32) {
         if self.total == 0 && to.0.saturating_sub(self.now.0) > LONG {
             // Nothing of what they remember is left.
-            for ring in &mut self.scales {
-                *ring = Ring::default();
-            }
-            self.now = to;
+            *self = Self {
+                since: self.since,
+                ..Self::new(to)
+            };
         }
         while self.now < to {
             let next = Step(self.now.0 + 1);
@@ -181,41 +202,44 @@ impl Rings {
     }
 
     fn turn(&mut self, scale: usize, next: Step, look: &mut impl FnMut(usize, Step, &Picture) -> u32) {
-        let Some(ring) = self.scales.get_mut(scale) else {
+        let (Some(alive), Some(matured), Some(late), Some(long)) = (
+            self.alive.get_mut(scale),
+            self.matured.get_mut(scale),
+            self.late.get_mut(scale),
+            self.long.get_mut(scale),
+        ) else {
             return;
         };
         let epoch = next.epoch(scale) as usize;
         let slot = |back: usize| (epoch + 2 * SLOTS - back) % SLOTS;
         let mature = slot(IMMATURE + 1);
-        let matured = at(&ring.alive, mature);
-        put(&mut ring.matured, mature, matured);
+        let reached = at(alive, mature);
+        put(matured, mature, reached);
         let fade = 0.5_f32.powf(1.0 / HALF_LIFE);
-        let left_last = at(&ring.late, slot(1));
-        ring.matured_long = ring.matured_long.mul_add(fade, float(matured));
-        ring.late_long = ring.late_long.mul_add(fade, float(left_last));
+        let left_last = at(late, slot(1));
+        long.matured = long.matured.mul_add(fade, float(reached));
+        long.late = long.late.mul_add(fade, float(left_last));
         let mut picture = Picture {
             left_last,
-            matured_long: ring.matured_long,
-            left_long: ring.late_long,
+            matured_long: long.matured,
+            left_long: long.late,
             ..Picture::default()
         };
         for (place, survivors) in picture.survivors.iter_mut().enumerate() {
-            *survivors = at(&ring.alive, slot(SLOTS - place));
-            picture.matured = picture
-                .matured
-                .saturating_add(at(&ring.matured, slot(SLOTS - place)));
-            picture.left = picture.left.saturating_add(at(&ring.late, slot(COHORTS - place)));
+            *survivors = at(alive, slot(SLOTS - place));
+            picture.matured = picture.matured.saturating_add(at(matured, slot(SLOTS - place)));
+            picture.left = picture.left.saturating_add(at(late, slot(COHORTS - place)));
         }
         for back in 1..=IMMATURE {
-            picture.young = picture.young.saturating_add(at(&ring.alive, slot(back)));
+            picture.young = picture.young.saturating_add(at(alive, slot(back)));
         }
         let forgiven = float(look(scale, next, &picture));
-        ring.matured_long = (ring.matured_long - forgiven).max(0.0);
-        ring.late_long = (ring.late_long - forgiven).max(0.0);
+        long.matured = (long.matured - forgiven).max(0.0);
+        long.late = (long.late - forgiven).max(0.0);
         let oldest = slot(0);
-        put(&mut ring.alive, oldest, 0);
-        put(&mut ring.matured, oldest, 0);
-        put(&mut ring.late, oldest, 0);
+        put(alive, oldest, 0);
+        put(matured, oldest, 0);
+        put(late, oldest, 0);
     }
 
     /// A member comes, born then. The rings must have been [advanced](Self::advance).
@@ -224,10 +248,12 @@ impl Rings {
         let Start::Seen(born) = born else {
             return;
         };
-        let born = Step::of(born, phase);
-        for (scale, ring) in self.scales.iter_mut().enumerate() {
-            if let Some(slot) = cohort(self.now, born, scale) {
-                change(&mut ring.alive, slot, |alive| alive.saturating_add(1));
+        // What is born "later" comes from an event that was a little out of order.
+        let born = Step::of(born, phase).min(self.now).epochs();
+        let now = self.now.epochs();
+        for (alive, (now, born)) in self.alive.iter_mut().zip(now.into_iter().zip(born)) {
+            if let Some(slot) = cohort(now, born) {
+                change(alive, slot, |alive| alive.saturating_add(1));
             }
         }
     }
@@ -244,33 +270,28 @@ impl Rings {
 
     fn remove(&mut self, born: Start, phase: u8, closed: bool) {
         self.total = self.total.saturating_sub(1);
-        let (now, since) = (self.now, self.since);
-        let born = match born {
-            Start::Seen(born) => Some(Step::of(born, phase)),
-            Start::Older => None,
+        let now = self.now.epochs();
+        // Of what is older, only the age since the rings began is known.
+        let (from, immature) = match born {
+            Start::Seen(born) => (Step::of(born, phase).min(self.now), IMMATURE + 1),
+            Start::Older => (self.since, IMMATURE),
         };
-        for (scale, ring) in self.scales.iter_mut().enumerate() {
-            if let Some(slot) = born.and_then(|born| cohort(now, born, scale)) {
-                change(&mut ring.alive, slot, |alive| alive.saturating_sub(1));
+        let is_in_a_cohort = matches!(born, Start::Seen(_));
+        let rings = self.alive.iter_mut().zip(&mut self.late);
+        for ((alive, late), (now, from)) in rings.zip(now.into_iter().zip(from.epochs())) {
+            if is_in_a_cohort && let Some(slot) = cohort(now, from) {
+                change(alive, slot, |alive| alive.saturating_sub(1));
             }
-            let epochs = |from: Step| now.epoch(scale).saturating_sub(from.epoch(scale)) as usize;
-            let is_late = match born {
-                Some(born) => epochs(born) > IMMATURE,
-                None => epochs(since) >= IMMATURE,
-            };
-            if is_late && closed {
-                let slot = now.epoch(scale) as usize % SLOTS;
-                change(&mut ring.late, slot, |late| late.saturating_add(1));
+            if closed && now.saturating_sub(from) as usize >= immature {
+                change(late, now as usize % SLOTS, |late| late.saturating_add(1));
             }
         }
     }
 }
 
-/// The slot of a cohort, if the ring still has it.
-fn cohort(now: Step, born: Step, scale: usize) -> Option<usize> {
-    // What is born "later" comes from an event that was a little out of order.
-    let born = born.min(now).epoch(scale);
-    ((now.epoch(scale) - born) as usize)
+/// The slot of a cohort, if the ring still has it, by its epoch and that of now.
+fn cohort(now: u32, born: u32) -> Option<usize> {
+    ((now - born) as usize)
         .lt(&SLOTS)
         .then_some(born as usize % SLOTS)
 }

@@ -5,10 +5,7 @@
 
 mod verdict;
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     Detector,
@@ -21,6 +18,7 @@ use super::{
     thresholds::Thresholds,
     unanswered::Unanswered,
     watch::{Candidate, Key, Population, Watch},
+    watches::{PHASES, Watches},
 };
 use crate::model::{
     connection::{GroupKey, ProcessId},
@@ -29,8 +27,6 @@ use crate::model::{
     time::Time,
 };
 
-/// Groups are looked at in as many parts, one a second: each comes once in a period of the first scale.
-const PHASES: u8 = 16;
 /// How long a watch is kept in which nothing is open and nothing happens.
 const FORGET_AFTER: Duration = Duration::from_hours(6);
 /// Fewer connections than this are no surge.
@@ -39,15 +35,14 @@ const SURGE_LEAST: u32 = 4;
 /// The rule and its memory.
 pub struct SurvivorRule {
     thresholds: Thresholds,
-    limit: usize,
-    index: HashMap<Key, u32>,
-    watches: Vec<Option<Watch>>,
-    free: Vec<u32>,
+    watches: Watches,
     /// Watches in which something happened since the last tick.
     news: Vec<u32>,
     /// What looked like a leak since the last tick.
     candidates: Vec<(u32, Candidate)>,
     scratch: Vec<Candidate>,
+    /// Watches whose turn it is.
+    due: Vec<u32>,
     /// What is told if the next look agrees.
     awaiting: BTreeMap<u32, Ground>,
     /// What was told and is not over.
@@ -65,13 +60,11 @@ impl SurvivorRule {
     pub fn new(thresholds: Thresholds, limit: usize) -> Self {
         Self {
             thresholds,
-            limit,
-            index: HashMap::new(),
-            watches: Vec::new(),
-            free: Vec::new(),
+            watches: Watches::new(limit),
             news: Vec::new(),
             candidates: Vec::new(),
             scratch: Vec::new(),
+            due: Vec::new(),
             awaiting: BTreeMap::new(),
             alerts: BTreeMap::new(),
             lineage: Lineage::default(),
@@ -83,40 +76,10 @@ impl SurvivorRule {
         }
     }
 
-    fn slot(&mut self, key: Key, at: Time) -> Option<u32> {
-        if let Some(slot) = self.index.get(&key) {
-            return Some(*slot);
-        }
-        let rollups = match key {
-            Key::Group(group) => {
-                let [_, process, peer] = Key::of(group);
-                [self.slot(process, at)?, self.slot(peer, at)?]
-            }
-            Key::Process(..) | Key::Peer(..) => [u32::MAX; 2],
-        };
-        if self.index.len() >= self.limit {
-            return None;
-        }
-        let slot = if let Some(slot) = self.free.pop() {
-            slot
-        } else {
-            self.watches.push(None);
-            u32::try_from(self.watches.len() - 1).ok()?
-        };
-        let phase = u8::try_from(slot % u32::from(PHASES)).unwrap_or(0);
-        *self.watches.get_mut(slot as usize)? = Some(Watch::new(key, rollups, phase, at));
-        self.index.insert(key, slot);
-        Some(slot)
-    }
-
     /// Changes the watches of a group, each brought up to the moment before.
     fn change(&mut self, group: GroupKey, at: Time, change: impl Fn(&mut Watch)) {
-        let Some(slot) = self.slot(Key::Group(group), at) else {
-            return;
-        };
-        let rollups = watch(&self.watches, slot).map_or([u32::MAX; 2], |watch| watch.rollups);
-        for slot in [slot, rollups[0], rollups[1]] {
-            let Some(watch) = self.watches.get_mut(slot as usize).and_then(Option::as_mut) else {
+        for slot in self.watches.of(group, at).into_iter().flatten() {
+            let Some(watch) = self.watches.get_mut(slot) else {
                 continue;
             };
             watch.advance(at, &self.thresholds, &mut self.scratch);
@@ -137,34 +100,29 @@ impl SurvivorRule {
         let passed = self.ticked.map_or(u64::from(PHASES), |before| {
             second(now).saturating_sub(second(before))
         });
+        let mut due = std::mem::take(&mut self.due);
         for back in 0..passed.min(u64::from(PHASES)) {
-            let phase = usize::try_from((second(now).saturating_sub(back)) % u64::from(PHASES)).unwrap_or(0);
-            let mut slot = phase;
-            while slot < self.watches.len() {
+            let phase = (second(now).saturating_sub(back)) % u64::from(PHASES);
+            due.extend(self.watches.of_phase(u8::try_from(phase).unwrap_or(0)));
+            for slot in due.drain(..) {
                 self.advance_one(slot, now, ledger);
-                slot += usize::from(PHASES);
             }
         }
+        self.due = due;
         self.ticked = Some(now);
     }
 
-    fn advance_one(&mut self, slot: usize, now: Time, ledger: &Ledger) {
-        let Some(entry) = self.watches.get_mut(slot) else {
+    fn advance_one(&mut self, slot: u32, now: Time, ledger: &Ledger) {
+        let Some(watch) = self.watches.get_mut(slot) else {
             return;
         };
-        let Some(watch) = entry else {
-            return;
-        };
-        let number = u32::try_from(slot).unwrap_or(u32::MAX);
         if watch.total(Population::All) == 0 && watch.total(Population::Gone) == 0 {
-            let is_stale = now.since(watch.touched) >= FORGET_AFTER && !self.alerts.contains_key(&number);
+            let is_stale = now.since(watch.touched) >= FORGET_AFTER && !self.alerts.contains_key(&slot);
             // A roll-up lives as long as its groups do: these hold its slot.
             if is_stale
                 && (matches!(watch.key, Key::Group(_)) || now.since(watch.touched) >= FORGET_AFTER * 2)
             {
-                self.index.remove(&watch.key);
-                *entry = None;
-                self.free.push(number);
+                self.watches.forget(slot);
             }
             return;
         }
@@ -176,13 +134,13 @@ impl SurvivorRule {
         watch.left = standing.and_then(|standing| Some(standing.limit?.saturating_sub(standing.used.into())));
         watch.advance(now, &self.thresholds, &mut self.scratch);
         self.candidates
-            .extend(self.scratch.drain(..).map(|candidate| (number, candidate)));
+            .extend(self.scratch.drain(..).map(|candidate| (slot, candidate)));
     }
 
     /// Looks at what happened since the last tick, beside what the rings show.
     fn look_at_news(&mut self, now: Time, ledger: &Ledger) {
         for slot in std::mem::take(&mut self.news) {
-            let Some(watch) = self.watches.get_mut(slot as usize).and_then(Option::as_mut) else {
+            let Some(watch) = self.watches.get_mut(slot) else {
                 continue;
             };
             watch.has_news = false;
@@ -229,7 +187,7 @@ impl SurvivorRule {
     /// Looks once at what was there when the tracer came.
     fn judge_older(&mut self, now: Time, ledger: &Ledger) {
         for slot in &self.news {
-            let Some(watch) = self.watches.get_mut(*slot as usize).and_then(Option::as_mut) else {
+            let Some(watch) = self.watches.get_mut(*slot) else {
                 continue;
             };
             if watch.older == 0 || watch.older_judged {

@@ -113,10 +113,12 @@ fn attempts(
     thresholds: &Thresholds,
     told: &BTreeMap<GroupKey, Told>,
 ) -> BTreeMap<GroupKey, Attempts> {
-    let many = ledger
-        .processes()
-        .iter()
-        .any(|(_, process)| process.tally.connecting >= thresholds.unanswered);
+    // Nearly always there are few in all.
+    let many = ledger.total().connecting >= thresholds.unanswered
+        && ledger
+            .processes()
+            .iter()
+            .any(|(_, process)| process.tally.connecting >= thresholds.unanswered);
     let mut groups: BTreeMap<GroupKey, Attempts> = BTreeMap::new();
     if many || !told.is_empty() {
         for (id, connection) in ledger.connections() {

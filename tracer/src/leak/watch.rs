@@ -8,8 +8,10 @@ use super::{
     thresholds::Thresholds,
 };
 use crate::model::{
+    chain::Links,
     connection::{Direction, GroupKey, Peer, ProcessId},
     fact::{Life, Start},
+    slab::NONE,
     time::Time,
 };
 
@@ -110,14 +112,16 @@ impl Candidate {
 }
 
 /// What is remembered.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Watch {
     /// Of what.
     pub key: Key,
-    /// The watches of the roll-ups that a group is part of; its own, if it is one.
+    /// The watches of the roll-ups that a group is part of; [`NONE`](crate::model::slab::NONE) where it is the only part.
     pub rollups: [u32; 2],
     /// Shift of its periods, in seconds.
     pub phase: u8,
+    /// Its place among those of this phase.
+    pub links: Links,
     /// All connections.
     pub all: Rings,
     /// Those whose peer is gone.
@@ -175,11 +179,12 @@ struct Marks {
 
 impl Watch {
     /// A new one.
-    pub fn new(key: Key, rollups: [u32; 2], phase: u8, at: Time) -> Self {
+    pub fn new(key: Key, phase: u8, at: Time) -> Self {
         Self {
             key,
-            rollups,
+            rollups: [NONE; 2],
             phase,
+            links: Links::default(),
             all: Rings::new(Step::of(at, phase)),
             gone: None,
             beat: Beat::default(),
@@ -200,6 +205,22 @@ impl Watch {
             inherited: None,
             followed: None,
             marks: Marks::default(),
+        }
+    }
+
+    /// That of a roll-up of which this group was the only part: it has seen the same.
+    pub fn rolled_up(&self, key: Key) -> Self {
+        Self {
+            key,
+            rollups: [NONE; 2],
+            has_news: false,
+            // These are of a process.
+            limit: self.limit.filter(|_| key.process().is_some()),
+            left: self.left.filter(|_| key.process().is_some()),
+            surge: self.surge.clone().filter(|_| key.process().is_some()),
+            inherited: None,
+            followed: None,
+            ..self.clone()
         }
     }
 

@@ -1,9 +1,8 @@
 //! The books: every connection that the events told of, and the counts of the groups they form.
 
-use std::{
-    collections::{BTreeMap, HashMap, HashSet},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
+
+use foldhash::{HashMap, HashSet};
 
 mod counting;
 mod record;
@@ -106,7 +105,7 @@ pub struct Ledger {
     pub(super) budgets: HashMap<ProcessId, Budget>,
     /// Connections that were open then.
     pub(super) open_at_snapshot: HashMap<ProcessId, u32>,
-    /// When the last snapshot began.
+    /// When the last snapshot was entered.
     pub(super) compared: Option<Time>,
     /// Whether anybody tells what connections carry.
     pub(super) tells_traffic: bool,
@@ -125,20 +124,20 @@ impl Ledger {
             groups: Table::new(limits.groups),
             processes: Table::new(limits.groups),
             peers: Table::new(limits.groups),
-            names: HashMap::new(),
-            early: HashMap::new(),
+            names: HashMap::default(),
+            early: HashMap::default(),
             failures: BTreeMap::new(),
             total: Tally::default(),
             irregularities: Irregularities::default(),
             ended_meanwhile: None,
-            missing: HashSet::new(),
-            unwatched: HashSet::new(),
+            missing: HashSet::default(),
+            unwatched: HashSet::default(),
             listeners: Vec::new(),
-            budgets: HashMap::new(),
-            open_at_snapshot: HashMap::new(),
+            budgets: HashMap::default(),
+            open_at_snapshot: HashMap::default(),
             compared: None,
             tells_traffic: false,
-            exited: HashSet::new(),
+            exited: HashSet::default(),
             is_journaled: false,
         }
     }
@@ -294,16 +293,25 @@ impl Ledger {
 
     /// What a process has left of its descriptors, at this moment.
     pub fn budget(&self, process: ProcessId, now: Time) -> Option<Standing> {
-        let open = self
-            .processes
-            .get(&process)
-            .map_or(0, |process| process.tally.open);
-        Some(self.budgets.get(&process)?.standing(open, now))
+        Some(self.budgets.get(&process)?.standing(self.open_of(process), now))
+    }
+
+    /// What the processes have left of their descriptors whose tables are known, in no order.
+    pub fn standings(&self, now: Time) -> impl Iterator<Item = (ProcessId, Standing)> {
+        self.budgets
+            .iter()
+            .map(move |(process, budget)| (*process, budget.standing(self.open_of(*process), now)))
     }
 
     /// The processes whose descriptor table is known, in no order.
     pub fn budgeted(&self) -> impl Iterator<Item = ProcessId> {
         self.budgets.keys().copied()
+    }
+
+    fn open_of(&self, process: ProcessId) -> u32 {
+        self.processes
+            .get(&process)
+            .map_or(0, |process| process.tally.open)
     }
 
     /// Notes that a process has exited. What it held, the events tell.

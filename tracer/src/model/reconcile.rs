@@ -3,10 +3,9 @@
 //! The snapshot is the truth about descriptors, the events are the truth about time: what an event told is never
 //! overwritten, what it failed to tell is made good.
 
-use std::{
-    collections::{HashMap, HashSet},
-    time::Duration,
-};
+use std::time::Duration;
+
+use foldhash::{HashMap, HashSet};
 
 use super::{
     budget::Budget,
@@ -23,7 +22,7 @@ impl Ledger {
     /// To be called before a snapshot is read: from here on the ends of connections are remembered, for a row that was
     /// written before its connection ended must not bring it back.
     pub fn begin_snapshot(&mut self) {
-        self.ended_meanwhile = Some(HashSet::new());
+        self.ended_meanwhile = Some(HashSet::default());
     }
 
     /// There will be no snapshot after all: nothing needs to be remembered.
@@ -122,7 +121,8 @@ impl Ledger {
             }
         }
         self.read_budgets(&snapshot.descriptors);
-        self.compared = Some(snapshot.began);
+        // Not when it began: what came about meanwhile may be shown or not, and a recording knows this moment only.
+        self.compared = Some(now);
         self.irregularities.unlisted = snapshot.untracked;
         reconciled
     }
@@ -289,7 +289,7 @@ impl Ledger {
     }
 
     fn read_budgets(&mut self, tables: &[Descriptors]) {
-        let mut tables_by_process: HashMap<ProcessId, Descriptors> = HashMap::with_capacity(tables.len());
+        let mut tables_by_process: HashMap<ProcessId, Descriptors> = HashMap::default();
         for table in tables {
             tables_by_process
                 .entry(table.process)

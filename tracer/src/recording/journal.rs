@@ -7,10 +7,12 @@ mod state;
 mod tables;
 
 use std::{
-    collections::{BTreeMap, HashMap, hash_map::DefaultHasher},
+    collections::{BTreeMap, hash_map::DefaultHasher},
     hash::{Hash as _, Hasher as _},
     time::SystemTime,
 };
+
+use foldhash::HashMap;
 
 use super::{
     books,

@@ -3,10 +3,9 @@
 mod processes;
 mod tables;
 
-use std::{
-    collections::HashMap,
-    net::{Ipv4Addr, SocketAddr},
-};
+use std::net::{Ipv4Addr, SocketAddr};
+
+use foldhash::HashMap;
 
 use super::{
     line::{

@@ -1,10 +1,12 @@
 //! Accept queues, as the lines of single connections make them up.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     time::Duration,
 };
+
+use foldhash::HashMap;
 
 use crate::model::{
     connection::{ConnectionId, ProcessId},

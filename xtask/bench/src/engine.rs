@@ -107,5 +107,7 @@ impl Engine {
                 self.rules.observe(&fact);
             }
         }
+        // As in live tracing.
+        self.facts.shrink_to(1024);
     }
 }

@@ -116,13 +116,23 @@ fn counted(counts: &Counts) -> Vec<Figure> {
         )
         .at_most(192.0),
         Figure::new(
-            "per group, 100 processes x 1,000 peers",
+            "per group, 100 processes x 200 peers",
             counts.bytes_per_group,
             "bytes",
         )
         .at_most(1536.0),
-        Figure::new("per group, 100,000 processes", counts.bytes_per_process, "bytes").at_most(1536.0),
-        Figure::new("per group, 100,000 peers", counts.bytes_per_peer, "bytes").at_most(1536.0),
+        Figure::new(
+            "per group, 20,000 processes x 1 peer",
+            counts.bytes_per_process,
+            "bytes",
+        )
+        .at_most(1536.0),
+        Figure::new(
+            "per group, 1 process x 20,000 peers",
+            counts.bytes_per_peer,
+            "bytes",
+        )
+        .at_most(1536.0),
         Figure::new("allocations per line read", counts.allocations_per_line, "").at_most(0.01),
     ]
 }

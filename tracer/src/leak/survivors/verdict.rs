@@ -15,6 +15,7 @@ use crate::{
         thresholds::Thresholds,
         usage,
         watch::{Key, Population, Watch},
+        watches::Watches,
     },
     model::{ledger::Ledger, time::Time},
 };
@@ -89,7 +90,7 @@ impl SurvivorRule {
             if self.alerts.contains_key(&slot) || is_explained(&self.alerts, &self.watches, slot) {
                 continue;
             }
-            let Some(watch) = self.watches.get_mut(slot as usize).and_then(Option::as_mut) else {
+            let Some(watch) = self.watches.get_mut(slot) else {
                 continue;
             };
             let is_whole = matches!(watch.key, Key::Group(_)) || parts(watch, ground.population, ledger) >= 2;
@@ -175,7 +176,7 @@ impl SurvivorRule {
     /// Takes an alert that is over out of the books.
     pub(super) fn close(&mut self, slot: u32, number: u64, now: Time, ledger: &Ledger) {
         self.alerts.remove(&slot);
-        if let Some(watch) = self.watches.get_mut(slot as usize).and_then(Option::as_mut) {
+        if let Some(watch) = self.watches.get_mut(slot) {
             watch.followed = None;
             watch.forget_crest();
             self.lineage
@@ -184,7 +185,7 @@ impl SurvivorRule {
     }
 }
 
-fn rank(watches: &[Option<Watch>], slot: u32) -> u8 {
+fn rank(watches: &Watches, slot: u32) -> u8 {
     match watch(watches, slot).map(|watch| watch.key) {
         Some(Key::Group(_)) => 0,
         Some(Key::Peer(..)) => 1,

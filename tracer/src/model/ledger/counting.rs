@@ -103,8 +103,20 @@ impl Ledger {
         }
     }
 
-    pub(super) fn count_open(&mut self, id: ConnectionId, group: GroupKey, at: Time, facts: &mut Vec<Fact>) {
-        let spot = self.each_tally(group, at, Tally::open);
+    /// A connection of this group is open: one that was an attempt before, or not.
+    pub(super) fn count_open(
+        &mut self,
+        id: ConnectionId,
+        (group, was_attempt): (GroupKey, bool),
+        at: Time,
+        facts: &mut Vec<Fact>,
+    ) {
+        let spot = self.each_tally(group, at, |tally| {
+            if was_attempt {
+                tally.attempt_over(false);
+            }
+            tally.open();
+        });
         for aggregate in self.aggregates(spot) {
             aggregate.opened_rate.add(at);
             aggregate.trend.rise(at);

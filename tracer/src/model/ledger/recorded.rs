@@ -1,6 +1,6 @@
 //! What a recording tells, and no event: live it comes from snapshots, or is worked out.
 
-use std::collections::HashSet;
+use foldhash::HashSet;
 
 use super::{Entrance, Ledger};
 use crate::model::{
@@ -121,8 +121,8 @@ impl Ledger {
         self.budgets.retain(|process, _| keep(*process));
     }
 
-    /// Notes that the books were compared with the kernel's tables, as they were then.
-    pub fn note_comparison(&mut self, began: Time) {
-        self.compared = Some(began);
+    /// Notes that the books were compared with the kernel's tables, at that moment.
+    pub fn note_comparison(&mut self, at: Time) {
+        self.compared = Some(at);
     }
 }

@@ -78,7 +78,7 @@ impl Ledger {
             _ => None,
         };
         // The snapshot before this one did not show it.
-        let is_young = found.is_none() || self.compared.is_some_and(|began| at >= began);
+        let is_young = found.is_none() || self.compared.is_some_and(|compared| at >= compared);
         let is_useless = matches!(phase, Phase::HalfClosedRemote | Phase::DeadHeld);
         let life = Life {
             opened: if is_young { Start::Seen(at) } else { Start::Older },
@@ -125,9 +125,11 @@ impl Ledger {
                     self.note(Fact::Turned { id, at, phase }, facts);
                 }
             }
-            _ => self.count_open(id, group, at, facts),
+            _ => self.count_open(id, (group, false), at, facts),
         }
-        if let Some(close) = self.early.remove(&id) {
+        if !self.early.is_empty()
+            && let Some(close) = self.early.remove(&id)
+        {
             self.released(id, close.at.max(at), close.connected, facts);
         }
     }
@@ -202,8 +204,7 @@ impl Ledger {
             return;
         }
         record.open(at);
-        self.each_tally(group, at, |tally| tally.attempt_over(false));
-        self.count_open(id, group, at, facts);
+        self.count_open(id, (group, true), at, facts);
     }
 
     pub(super) fn released(&mut self, id: ConnectionId, at: Time, connected: bool, facts: &mut Vec<Fact>) {

@@ -1,6 +1,8 @@
 //! What a comparison with the kernel's tables tells beside changes: descriptors, queues, holders.
 
-use std::{cmp::Reverse, collections::HashMap};
+use std::cmp::Reverse;
+
+use foldhash::HashMap;
 
 use super::{Journal, Told, nanos_since};
 use crate::{
@@ -55,7 +57,7 @@ impl Journal {
 
     /// Connections that several processes hold.
     fn tell_holders(&mut self, snapshot: &Snapshot, ledger: &Ledger, now: Time) {
-        let mut holders: HashMap<ConnectionId, Vec<ProcessId>> = HashMap::new();
+        let mut holders: HashMap<ConnectionId, Vec<ProcessId>> = HashMap::default();
         for row in &snapshot.held {
             let holders = holders.entry(row.id).or_default();
             if !holders.contains(&row.process) && holders.len() < HOLDERS {

@@ -1,6 +1,8 @@
 //! What a recording tells of the kernel's tables as a whole, and of all that is open.
 
-use std::{collections::HashSet, net::SocketAddr};
+use std::net::SocketAddr;
+
+use foldhash::HashSet;
 
 use super::Player;
 use crate::{
@@ -85,7 +87,7 @@ impl Tables {
 impl Player {
     /// Another file of the same run begins: it tells all that is open.
     pub fn go_on(&mut self) {
-        self.tables.told = Some(HashSet::new());
+        self.tables.told = Some(HashSet::default());
     }
 
     /// All that is open was told: what is known besides has ended.

@@ -1,6 +1,8 @@
 //! What connections and groups weigh.
 
-use std::{fs, time::Duration};
+use std::{fs, path::Path, time::Duration};
+
+use anyhow::Context as _;
 
 use super::float;
 use crate::{
@@ -12,15 +14,15 @@ use crate::{
 
 const GROUPS: World = World {
     processes: 100,
-    peers: 1_000,
+    peers: 200,
 };
 const PROCESSES: World = World {
-    processes: 100_000,
+    processes: 20_000,
     peers: 1,
 };
 const PEERS: World = World {
     processes: 1,
-    peers: 100_000,
+    peers: 20_000,
 };
 /// The groups that many connections belong to.
 const FEW: World = World {
@@ -30,11 +32,11 @@ const FEW: World = World {
 
 /// All that is counted. Nothing else may run meanwhile.
 pub fn counts() -> Counts {
-    let bytes_per_connection = connections(1 << 18);
+    let bytes_per_connection = connections(1 << 16);
     Counts {
         allocations_per_event: super::events::allocations(),
         bytes_per_connection,
-        bytes_per_idle_connection: idle(200_000),
+        bytes_per_idle_connection: idle(1 << 16),
         bytes_per_group: groups(GROUPS, bytes_per_connection),
         bytes_per_process: groups(PROCESSES, bytes_per_connection),
         bytes_per_peer: groups(PEERS, bytes_per_connection),
@@ -73,10 +75,13 @@ fn idle(open: usize) -> f64 {
 fn groups(world: World, bytes_per_connection: f64) -> f64 {
     let count = world.groups() as usize;
     let mut stream = Stream::new(world, count, 100_000);
-    let batch = stream.batch(count);
+    // Each has seen a close, too.
+    let batches = [stream.batch(count), stream.batch(count)];
     let counting = Counting::new();
     let mut engine = Engine::new(1 << 21, 1 << 18);
-    batch.records().for_each(|record| engine.record(record));
+    for batch in &batches {
+        batch.records().for_each(|record| engine.record(record));
+    }
     (float(counting.bytes()) / float(count) - bytes_per_connection).max(0.0)
 }
 
@@ -98,15 +103,13 @@ pub fn hold(connections: usize) -> anyhow::Result<f64> {
     }
     let open = engine.ledger.total().open as usize;
     anyhow::ensure!(open == connections, "{open} are open instead of {connections}");
-    peak(&fs::read_to_string("/proc/self/status")?)
+    peak(Path::new("/proc/self")).context("cannot read /proc/self/status")
 }
 
-/// The most that was ever resident, in MiB, from `/proc/PID/status`.
-///
-/// # Errors
-/// When it is not there.
-pub fn peak(status: &str) -> anyhow::Result<f64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
-    Ok(kib.ok_or_else(|| anyhow::anyhow!("no VmHWM"))? / 1024.0)
+/// The most that a process ever had resident, in MiB, by its directory in `/proc`; `None` if it is gone.
+pub fn peak(process: &Path) -> Option<f64> {
+    let status = fs::read_to_string(process.join("status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: f64 = line.split_whitespace().next()?.parse().ok()?;
+    Some(kib / 1024.0)
 }

