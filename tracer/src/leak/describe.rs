@@ -81,19 +81,17 @@ pub fn leak(sight: &Sight, ledger: &Ledger, thresholds: &Thresholds, now: Time) 
         _ => sight.since,
     };
     let usage = Usage::of(ledger, key, now, (window, period * 2), thresholds.silent_for);
-    let is_unused = usage.is_some_and(|usage| usage.unused_share() >= thresholds.unused);
-    let is_in_use = usage.is_some_and(|usage| usage.verdict(thresholds) == Use::Working);
+    let used = usage.map(|usage| usage.verdict(thresholds));
     let standing = key.process().and_then(|process| ledger.budget(process, now));
     let forecast = sight
         .per_hour
         .zip(standing)
         .and_then(|(rate, standing)| forecast(rate, &standing, picture.as_ref()));
-    let class = class(&census, key.direction(), is_unused);
+    let class = class(&census, key.direction(), is_unused(used));
     let explanations = explanations(&Circumstances {
         window: now.since(sight.since),
         class,
-        is_unused,
-        is_in_use,
+        used,
         has_beat: sight.cadence.is_some(),
         share: share(sight.open.0, standing.as_ref()),
         again: sight.lives > 1 || matches!(sight.basis, Basis::Sawtooth { .. }),
@@ -139,8 +137,7 @@ pub fn leak(sight: &Sight, ledger: &Ledger, thresholds: &Thresholds, now: Time) 
 struct Circumstances {
     window: Duration,
     class: Class,
-    is_unused: bool,
-    is_in_use: bool,
+    used: Option<Use>,
     has_beat: bool,
     /// Of the limit, in percent.
     share: u8,
@@ -251,12 +248,16 @@ fn forecast(rate: Interval, standing: &Standing, picture: Option<&Picture>) -> O
     })
 }
 
+/// Whether nearly all are silent.
+const fn is_unused(used: Option<Use>) -> bool {
+    matches!(used, Some(Use::Forgotten | Use::Quiet))
+}
+
 fn explanations(circumstances: &Circumstances) -> Vec<Explanation> {
     let Circumstances {
         window,
         class,
-        is_unused,
-        is_in_use,
+        used,
         has_beat,
         share,
         again,
@@ -267,11 +268,11 @@ fn explanations(circumstances: &Circumstances) -> Vec<Explanation> {
         Class::CloseMissing | Class::ErrorsIgnored | Class::BlackHole
     )
     .then_some(RuledOut::Useless);
-    let unused = is_unused.then_some(RuledOut::Unused);
+    let unused = is_unused(used).then_some(RuledOut::Unused);
     let beat = has_beat.then_some(RuledOut::Beat);
     let long = (window >= DAY).then_some(RuledOut::LongerThanADay);
     // What is in use may have been given that much.
-    let much = (share >= TOO_MUCH && !is_in_use).then_some(RuledOut::ShareOfLimit(share));
+    let much = (share >= TOO_MUCH && used != Some(Use::Working)).then_some(RuledOut::ShareOfLimit(share));
     let again = again.then_some(RuledOut::Again);
     let warm = (window >= WARM).then_some(RuledOut::StillGrowing(window));
     let fast = lasts

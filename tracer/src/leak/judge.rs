@@ -22,6 +22,7 @@ use crate::model::{
 
 const DAY: Duration = Duration::from_hours(24);
 /// Mature cohorts of a picture.
+#[expect(clippy::cast_precision_loss, reason = "six")]
 const MATURE: f64 = rings::COHORTS as f64;
 /// Share of a roll-up that findings about its parts must cover to make one about it superfluous.
 const EXPLAINED: f64 = 0.3;

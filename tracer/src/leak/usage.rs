@@ -95,7 +95,7 @@ impl Usage {
     }
 
     /// Share that is unused.
-    pub fn unused_share(&self) -> f64 {
+    fn unused_share(&self) -> f64 {
         f64::from(self.unused) / f64::from(self.of.max(1))
     }
 

@@ -22,7 +22,7 @@ pub const PHASES: u8 = 16;
 /// All watches.
 pub struct Watches {
     limit: usize,
-    watches: Slab<Watch>,
+    all: Slab<Watch>,
     groups: Index,
     /// Of processes, and of peers: the roll-up, or the group that is its only part.
     rollups: [Index; 2],
@@ -44,7 +44,7 @@ impl Watches {
     pub fn new(limit: usize) -> Self {
         Self {
             limit,
-            watches: Slab::default(),
+            all: Slab::default(),
             groups: Index::default(),
             rollups: Default::default(),
             phases: Default::default(),
@@ -54,38 +54,38 @@ impl Watches {
 
     /// A watch.
     pub fn get(&self, number: u32) -> Option<&Watch> {
-        self.watches.get(number)
+        self.all.get(number)
     }
 
     /// A watch.
     pub fn get_mut(&mut self, number: u32) -> Option<&mut Watch> {
-        self.watches.get_mut(number)
+        self.all.get_mut(number)
     }
 
     /// The watches of a phase.
     pub fn of_phase(&self, phase: u8) -> impl Iterator<Item = u32> {
         let chain = self.phases.get(usize::from(phase)).copied().unwrap_or_default();
         chain
-            .iter(&self.watches, |watch| &watch.links)
+            .iter(&self.all, |watch| &watch.links)
             .map(|(number, _)| number)
     }
 
     /// The watches of a group and of the roll-ups that it is part of, made if there is room.
     pub fn of(&mut self, group: GroupKey, at: Time) -> [Option<u32>; 3] {
         let [key, process, peer] = Key::of(group);
-        let number = match self.groups.find(&self.watches, &key) {
+        let number = match self.groups.find(&self.all, &key) {
             Some(number) => number,
-            None if self.watches.len() + 3 > self.limit => return [None; 3],
+            None if self.all.len() + 3 > self.limit => return [None; 3],
             None => self.add(key, [process, peer], at),
         };
-        let rollups = self.watches.get(number).map_or([NONE; 2], |watch| watch.rollups);
+        let rollups = self.all.get(number).map_or([NONE; 2], |watch| watch.rollups);
         let [process, peer] = rollups.map(|rollup| Some(rollup).filter(|rollup| *rollup != NONE));
         [Some(number), process, peer]
     }
 
     /// Forgets a watch.
     pub fn forget(&mut self, number: u32) {
-        let Some(key) = self.watches.get(number).map(|watch| watch.key) else {
+        let Some(key) = self.all.get(number).map(|watch| watch.key) else {
             return;
         };
         let keys = match key {
@@ -97,30 +97,30 @@ impl Watches {
         for (index, key) in self.rollups.iter_mut().zip([processes, peers]) {
             index.remove(&key, number);
         }
-        if let Some(watch) = self.watches.get(number)
+        if let Some(watch) = self.all.get(number)
             && let Some(chain) = self.phases.get_mut(usize::from(watch.phase))
         {
-            chain.remove(&mut self.watches, number, |watch| &mut watch.links);
+            chain.remove(&mut self.all, number, |watch| &mut watch.links);
         }
-        self.watches.remove(number);
+        self.all.remove(number);
     }
 
     fn add(&mut self, key: Key, rollups: [Key; 2], at: Time) -> u32 {
-        let known = [0, 1].map(|place| self.rollups[place].find(&self.watches, &rollups[place]));
+        let known = [0, 1].map(|place| self.rollups[place].find(&self.all, &rollups[place]));
         // One for each key that is new, as if roll-ups were there from the beginning.
         let new = known.iter().filter(|known| known.is_none()).count();
         let phase = (usize::from(self.next) + new) % usize::from(PHASES);
         self.next = u8::try_from((phase + 1) % usize::from(PHASES)).unwrap_or(0);
         let number = self.insert(Watch::new(key, u8::try_from(phase).unwrap_or(0), at));
-        self.groups.insert(&self.watches, &key, number, |watch| watch.key);
+        self.groups.insert(&self.all, &key, number, |watch| watch.key);
         for place in [0, 1] {
             let (rollup, only) = (rollups[place], known[place]);
             let Some(only) = only else {
-                self.rollups[place].insert(&self.watches, &rollup, number, |watch| part(watch.key, place));
+                self.rollups[place].insert(&self.all, &rollup, number, |watch| part(watch.key, place));
                 continue;
             };
             let of_all = self.roll_up(place, rollup, only);
-            if let Some(watch) = self.watches.get_mut(number) {
+            if let Some(watch) = self.all.get_mut(number) {
                 watch.rollups[place] = of_all;
             }
         }
@@ -129,7 +129,7 @@ impl Watches {
 
     /// The watch of a roll-up that gets another part, where there is this one, or a group that was the only one.
     fn roll_up(&mut self, place: usize, rollup: Key, found: u32) -> u32 {
-        let Some(watch) = self.watches.get(found) else {
+        let Some(watch) = self.all.get(found) else {
             return NONE;
         };
         if watch.key == rollup {
@@ -137,19 +137,19 @@ impl Watches {
         }
         let of_all = watch.rolled_up(rollup);
         let of_all = self.insert(of_all);
-        if let Some(only) = self.watches.get_mut(found) {
+        if let Some(only) = self.all.get_mut(found) {
             only.rollups[place] = of_all;
         }
         self.rollups[place].remove(&rollup, found);
-        self.rollups[place].insert(&self.watches, &rollup, of_all, |watch| part(watch.key, place));
+        self.rollups[place].insert(&self.all, &rollup, of_all, |watch| part(watch.key, place));
         of_all
     }
 
     fn insert(&mut self, watch: Watch) -> u32 {
         let phase = usize::from(watch.phase);
-        let number = self.watches.insert(watch);
+        let number = self.all.insert(watch);
         if let Some(chain) = self.phases.get_mut(phase) {
-            chain.append(&mut self.watches, number, |watch| &mut watch.links);
+            chain.append(&mut self.all, number, |watch| &mut watch.links);
         }
         number
     }
@@ -235,7 +235,7 @@ mod tests {
     }
 
     fn totals(watches: &Watches, group: GroupKey) -> Vec<u32> {
-        let number = watches.groups.find(&watches.watches, &Key::Group(group)).unwrap();
+        let number = watches.groups.find(&watches.all, &Key::Group(group)).unwrap();
         let rollups = watches.get(number).unwrap().rollups;
         let known = [number, rollups[0], rollups[1]].map(|number| watches.get(number));
         known.into_iter().flatten().map(|watch| watch.all.total).collect()
@@ -245,13 +245,10 @@ mod tests {
     fn a_rollup_begins_with_what_its_first_part_has_seen() {
         let mut watches = Watches::new(100);
         open(&mut watches, group(1, 1), 5);
-        assert_eq!(
-            (watches.watches.len(), totals(&watches, group(1, 1))),
-            (1, vec![5])
-        );
+        assert_eq!((watches.all.len(), totals(&watches, group(1, 1))), (1, vec![5]));
         // The same process with another peer: together they are a process, and each is alone with its peer.
         open(&mut watches, group(1, 2), 3);
-        assert_eq!(watches.watches.len(), 3);
+        assert_eq!(watches.all.len(), 3);
         assert_eq!(totals(&watches, group(1, 1)), [5, 8]);
         assert_eq!(totals(&watches, group(1, 2)), [3, 8]);
         // Another process with a known peer.
@@ -268,7 +265,7 @@ mod tests {
         open(&mut watches, group(1, 1), 5);
         let [first, ..] = watches.of(group(1, 1), Time(0));
         watches.forget(first.unwrap());
-        assert!(watches.watches.is_empty());
+        assert!(watches.all.is_empty());
         open(&mut watches, group(1, 2), 3);
         assert_eq!(totals(&watches, group(1, 2)), [3]);
         open(&mut watches, group(1, 1), 1);
@@ -282,6 +279,6 @@ mod tests {
         for peer in 0..10 {
             open(&mut watches, group(1, peer), 1);
         }
-        assert!(watches.watches.len() <= 5, "{}", watches.watches.len());
+        assert!(watches.all.len() <= 5, "{}", watches.all.len());
     }
 }

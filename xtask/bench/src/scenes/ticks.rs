@@ -52,7 +52,7 @@ pub fn measure(figures: &mut Vec<Figure>) {
     for (name, world) in SHAPES {
         let mut engine = Engine::new(1 << 21, 1 << 18);
         engine.reconcile(
-            &world.snapshot(world.groups().into(), BEGIN, Duration::from_secs(60)),
+            &world.snapshot(world.groups().into(), BEGIN, Duration::from_mins(1)),
             BEGIN,
         );
         let (first, after) = (
