@@ -98,11 +98,11 @@ pub fn is_enough(
         .is_some_and(|left| !is_within(left, per_second, thresholds.hurry));
     let factor = match usage_is {
         Some(Use::Forgotten) => thresholds.unused_factor,
-        Some(Use::Working) => match candidate.picture.gaps() {
-            0..=1 if is_days => thresholds.used_factor_days * spread,
-            gaps if gaps <= thresholds.used_gaps => thresholds.used_factor * spread,
-            _ => return false,
-        },
+        Some(Use::Working) if generations(watch, ledger, since, period) < thresholds.used_generations => {
+            return false;
+        }
+        Some(Use::Working) if is_days => thresholds.used_factor_days * spread,
+        Some(Use::Working) => thresholds.used_factor * spread,
         Some(Use::Quiet | Use::Unclear) if can_wait && !is_days => thresholds.used_factor * spread,
         Some(Use::Quiet) => thresholds.quiet_factor * spread,
         Some(Use::Unclear) | None => spread,
@@ -116,6 +116,24 @@ pub fn is_enough(
             survivors,
             thresholds,
         )
+}
+
+/// Of the parts of a window, six to a period, those in which something opened that is still there and no longer young.
+/// A pool that is made larger now and then has few, and a leak as many as it has connections.
+fn generations(watch: &Watch, ledger: &Ledger, since: Time, period: Duration) -> u32 {
+    const PARTS: u32 = 6;
+    let part = (period / PARTS).as_nanos().max(1);
+    let mut seen = 0_u64;
+    for (_, connection) in usage::members(ledger, &watch.key, Population::All) {
+        if connection.older || connection.opened < since {
+            continue;
+        }
+        let number = connection.opened.since(since).as_nanos() / part;
+        if number < (rings::COHORTS as u128) * u128::from(PARTS) {
+            seen |= 1 << number;
+        }
+    }
+    seen.count_ones()
 }
 
 /// How many groups a roll-up has connections in.

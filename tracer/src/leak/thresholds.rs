@@ -62,8 +62,9 @@ pub struct Thresholds {
     pub used_factor: f64,
     /// The same where the window is longer than a day, so that no day's course can look like it.
     pub used_factor_days: f64,
-    /// Periods of the window of which nothing may be left, where they are in use: a pool is resized now and then.
-    pub used_gaps: u32,
+    /// Generations, in parts of a sixth of a period, that they must be of where they are in use: a pool is resized now and
+    /// then.
+    pub used_generations: u32,
     /// What takes longer than this to reach the limit can wait: it needs as much as if it were in use, until it has been
     /// silent for `silent_for` or grown for more than a day.
     pub hurry: Duration,
@@ -119,7 +120,7 @@ impl Thresholds {
             used: 0.7,
             used_factor: 3.0,
             used_factor_days: 1.5,
-            used_gaps: 2,
+            used_generations: 10,
             hurry: Duration::from_hours(12),
             beat_factor: 0.45,
             spread_factor: 1.4,

@@ -157,11 +157,15 @@ fn read(path: &Path, to: &SyncSender<Piece>, again: &Receiver<Vec<Entry>>) -> an
                 .finish(&mut entries)
                 .map_err(|error| refused(path, &error))?;
             let cut = match cut {
+                _ if is_cut => Some(format!(
+                    "the compression of {} ends in its middle: what came last is missing",
+                    name(path)
+                )),
                 Some(line) => Some(format!(
                     "{} ends in the middle of line {line}: used up to the line before",
                     name(path)
                 )),
-                None => is_cut.then(|| format!("the compression of {} ends in its middle", name(path))),
+                None => None,
             };
             let cut = cut.map(Piece::Cut);
             for piece in [Some(Piece::Entries(entries)), cut].into_iter().flatten() {

@@ -55,7 +55,7 @@ pub const ALL: &[Named] = named! {
     "used" Share used "share of the old connections that must carry data to call them used";
     "used-factor" Factor used_factor "factor on the need where they are";
     "used-factor-days" Factor used_factor_days "the same at scales whose window is longer than a day";
-    "used-gaps" Count used_gaps "of the six older periods, those of which nothing may be left where they are: pools are resized now and then";
+    "used-generations" Count used_generations "of 36 parts of the window, those in which they must have opened where they are: pools are resized now and then";
     "hurry" Span hurry "what takes longer to reach the limit needs as much as if it were in use, until it is silent for silent-for or has grown for a day";
     "beat-factor" Factor beat_factor "factor on the need of connections that come in a beat";
     "spread-factor" Factor spread_factor "factor on the need of connections spread over many peers or processes, unless unused for longer than silent-for";
