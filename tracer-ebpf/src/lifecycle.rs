@@ -19,6 +19,7 @@ use crate::{
     emit::{self, Pending},
     maps::{LAST_ACCEPT, SOCKS},
     sock::Sock,
+    stacks::{self, Place},
     task::Task,
 };
 
@@ -26,18 +27,18 @@ use crate::{
 #[inline(always)]
 pub fn connecting<A: Access>(ctx: &impl EbpfContext, sock: Sock<A>) {
     let port = sock.remote_port();
-    let _: Option<u64> = track(ctx, sock, direction::OUTBOUND, port);
+    let _: Option<u64> = track(ctx, sock, direction::OUTBOUND, port, Place::Connect);
 }
 
 /// A process got a connection from accept. Runs in the accepting process's context.
 #[inline(always)]
-pub fn accepted<A: Access>(ctx: &impl EbpfContext, sock: Sock<A>) {
+pub fn accepted<A: Access>(ctx: &impl EbpfContext, sock: Sock<A>, place: Place) {
     // Other protocols share the function (`dccp_prot` did until it was removed).
     if sock.protocol() != Some(IPPROTO_TCP) {
         return;
     }
     let port = sock.accepted_port();
-    if let Some(id) = track(ctx, sock, direction::INBOUND, port) {
+    if let Some(id) = track(ctx, sock, direction::INBOUND, port, place) {
         catch_up(id, sock);
     }
 }
@@ -46,7 +47,7 @@ pub fn accepted<A: Access>(ctx: &impl EbpfContext, sock: Sock<A>) {
 #[inline(always)]
 pub fn returned<A: Access>(ctx: &impl EbpfContext, sock: Sock<A>) {
     let _: Result<(), i32> = LAST_ACCEPT.set(0, sock.key(), 0);
-    accepted(ctx, sock);
+    accepted(ctx, sock, Place::Accept);
 }
 
 /// An accepted socket is being given to its process, an instant after [`returned`]: sees what that did not, because
@@ -59,7 +60,7 @@ pub fn grafted<A: Access>(ctx: &impl EbpfContext, sock: Sock<A>) {
     let was_returned = LAST_ACCEPT.get(0) == Some(&key);
     // SAFETY: the value is not looked at.
     if !was_returned && unsafe { SOCKS.get(key) }.is_none() {
-        accepted(ctx, sock);
+        accepted(ctx, sock, Place::Graft);
     }
 }
 
@@ -100,11 +101,12 @@ fn track<A: Access>(
     sock: Sock<A>,
     direction: u8,
     service_port: Option<u16>,
+    place: Place,
 ) -> Option<u64> {
     let key = sock.key();
     // Before the filters: whatever this socket was, it is that no more.
     let is_over = end_predecessor(ctx, key);
-    let id = enter(ctx, key, sock, direction, service_port);
+    let id = enter(ctx, key, sock, direction, service_port, place);
     if id.is_none() && is_over {
         let _: Result<(), i32> = SOCKS.remove(key);
     }
@@ -119,6 +121,7 @@ fn enter<A: Access>(
     sock: Sock<A>,
     direction: u8,
     service_port: Option<u16>,
+    place: Place,
 ) -> Option<u64> {
     let tgid = Task::current_tgid();
     // A port that cannot be read passes as 0 and fails, counted, in `fill`.
@@ -128,10 +131,11 @@ fn enter<A: Access>(
     if !admit::process_and_peer(tgid, sock) {
         return None;
     }
+    let stack = stacks::take(place, direction, tgid);
     let mut pending = Pending::<Opened>::reserve()?;
     let mut id = next_id();
     // SAFETY: the entry is exclusively ours, aligned to 8 bytes, and as long as a record.
-    if unsafe { fill(pending.record(), sock, id, tgid, direction) }.is_none() {
+    if unsafe { fill(pending.record(), sock, id, tgid, direction, stack) }.is_none() {
         pending.lose(Counter::Unreadable);
         warn!(
             ctx,
@@ -176,6 +180,7 @@ unsafe fn fill<A: Access>(
     id: u64,
     tgid: u32,
     direction: u8,
+    stack: u64,
 ) -> Option<()> {
     let task = Task::current()?;
     let family = sock.family()?;
@@ -201,6 +206,7 @@ unsafe fn fill<A: Access>(
     set!(flags, task.flags()?);
     set!(tgid, tgid);
     set!(start, task.start()?);
+    set!(stack, stack);
     set!(netns, sock.netns()?);
     let local_port = if direction == direction::INBOUND {
         sock.accepted_port()

@@ -3,3 +3,4 @@
 pub mod decode;
 pub mod ring;
 pub mod rows;
+pub mod stack;

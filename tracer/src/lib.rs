@@ -27,3 +27,4 @@ pub mod replay;
 pub mod require;
 pub mod runtime;
 mod stdout;
+mod symbols;

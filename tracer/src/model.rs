@@ -14,6 +14,7 @@ pub mod name;
 pub mod process;
 mod reconcile;
 pub mod snapshot;
+pub mod stack;
 pub mod tally;
 pub mod time;
 pub mod trend;

@@ -323,6 +323,8 @@ const BOOKS: Books = Books {
     overflowed: u64::MAX,
     unobserved_ends: u64::MAX,
     unknown_closes: u64::MAX,
+    stack_table_full: u64::MAX,
+    no_user_stack: u64::MAX,
     orphans: u64::MAX,
     duplicates: u64::MAX,
 };

@@ -19,7 +19,10 @@ use super::{
     preflight::in_initial_pid_namespace,
 };
 use crate::{
-    ingest::decode::decode,
+    ingest::{
+        decode::decode,
+        stack::{decode_stack, is_stack},
+    },
     model::{
         connection::Direction,
         event::{Event, EventKind, Opening, StateChange},
@@ -140,6 +143,15 @@ fn check(
     let deadline = Instant::now() + PATIENCE;
     while !(done(&outbound) && (done(&inbound) || !expects_inbound)) && Instant::now() < deadline {
         while let Some(record) = ring.next() {
+            if is_stack(&record) {
+                let is_own = decode_stack(&record).is_ok_and(|stack| stack.process.pid == std::process::id());
+                if is_own {
+                    test.own += 1;
+                } else {
+                    test.others.push(record.to_vec());
+                }
+                continue;
+            }
             match decode(&record) {
                 Ok(event) if hear(&event, &mut outbound, &mut inbound) => test.own += 1,
                 // Others' records, and what cannot be decoded: the ledger's business.

@@ -91,6 +91,17 @@ pub enum BackendChoice {
     Tracepoint,
 }
 
+/// A choice of stacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum StacksChoice {
+    /// None
+    Off,
+    /// Of what connects
+    Outbound,
+    /// Of what accepts, too
+    All,
+}
+
 /// A way to read who holds what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum SnapshotChoice {
@@ -136,6 +147,12 @@ pub struct Watch {
     #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = file_size, help_heading = "Recording")]
     pub record_total: u64,
 
+    /// Whose code to take: the stack that opened each connection
+    #[arg(long, value_enum, default_value_t = StacksChoice::All, help_heading = "Kernel")]
+    pub stacks: StacksChoice,
+    /// Different stacks known at once; more are counted, not known
+    #[arg(long, value_name = "N", default_value = "16384", value_parser = count, help_heading = "Kernel")]
+    pub max_stacks: u64,
     /// The hooks to use
     #[arg(long, value_enum, default_value_t = BackendChoice::Auto, help_heading = "Kernel")]
     pub backend: BackendChoice,

@@ -5,10 +5,16 @@ use std::{path::PathBuf, time::Duration};
 use anyhow::Context as _;
 
 use super::args::{
-    BackendChoice, Detection, DirectionChoice, Filters, Output, SensitivityChoice, SnapshotChoice, Watch,
+    BackendChoice, Detection, DirectionChoice, Filters, Output, SensitivityChoice, SnapshotChoice,
+    StacksChoice, Watch,
 };
 use crate::{
-    bpf::{filter::Filter, object::Sizes, plan::Backend, session::SessionSettings},
+    bpf::{
+        filter::Filter,
+        object::{Sizes, StackChoice},
+        plan::Backend,
+        session::SessionSettings,
+    },
     leak::{
         Parameters,
         row::RowParameters,
@@ -87,6 +93,12 @@ impl Watch {
                 sizes: Sizes {
                     ring_bytes: self.ring_size,
                     connections,
+                    stacks: u32::try_from(self.max_stacks).context("--max-stacks is too large")?,
+                },
+                stacks: match self.stacks {
+                    StacksChoice::Off => StackChoice::Off,
+                    StacksChoice::Outbound => StackChoice::Outbound,
+                    StacksChoice::All => StackChoice::All,
                 },
                 log_level: if logs_asked_for { log_level() } else { 0 },
             },

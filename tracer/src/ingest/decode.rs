@@ -13,6 +13,7 @@ use crate::model::{
     connection::{ConnectionId, Direction, ProcessId},
     event::{EndCause, Event, EventKind, Opening, StateChange},
     name::Comm,
+    stack::Opener,
     time::Time,
 };
 
@@ -46,6 +47,9 @@ pub enum DecodeError {
     /// Its kind is none of those of a snapshot's rows ([`kind`](tracer_common::snapshot::kind)).
     #[error("unknown row kind {0}")]
     Row(u32),
+    /// It is no stack that the kernel programs tell.
+    #[error("a stack that makes no sense")]
+    Stack,
     /// It is a connection in the queue of no listener.
     #[error("a waiting connection without a listener before it")]
     Stray,
@@ -83,6 +87,7 @@ fn read_opened(record: &mut &[u8]) -> Result<Result<Opening, DecodeError>, TryGe
     let flags = record.try_get_u8()?;
     let pid = record.try_get_u32_ne()?;
     let start = Time(record.try_get_u64_ne()?);
+    let stack = Opener::from_number(record.try_get_u64_ne()?);
     let netns = record.try_get_u32_ne()?;
     let local_port = record.try_get_u16_ne()?;
     let remote_port = record.try_get_u16_ne()?;
@@ -115,6 +120,7 @@ fn read_opened(record: &mut &[u8]) -> Result<Result<Opening, DecodeError>, TryGe
         local: SocketAddr::new(local, local_port),
         peer: SocketAddr::new(remote, remote_port),
         netns,
+        stack,
     }))
 }
 
@@ -151,7 +157,7 @@ pub(super) fn address(record: &mut &[u8]) -> Result<IpAddr, TryGetError> {
 
 const _: () = {
     // The reads above follow the declarations field by field.
-    assert!(size_of::<Opened>() == 8 + 8 + 1 + 3 + 4 + 8 + 4 + 2 + 2 + 16 + 16 + COMM_LEN);
+    assert!(size_of::<Opened>() == 8 + 8 + 1 + 3 + 4 + 8 + 8 + 4 + 2 + 2 + 16 + 16 + COMM_LEN);
     assert!(size_of::<Change>() == 8 + 8 + 1 + 3 + 2 + 2);
 };
 

@@ -10,6 +10,7 @@ use tracer_common::socket::direction;
 
 use super::{
     fact::{Life, Start},
+    stack::Opener,
     time::Time,
 };
 
@@ -191,6 +192,8 @@ pub struct Connection {
     pub netns: u32,
     /// Who connected or accepted; the group's process is who holds it. `None` if nobody saw it open.
     pub opener: Option<ProcessId>,
+    /// By which code it was opened.
+    pub stack: Opener,
     /// Processes that hold it, as of the last snapshot.
     pub holders: u16,
     /// When it was opened: accepted, or established; while connecting, when the attempt began.

@@ -7,6 +7,7 @@ use std::{
 
 mod counting;
 mod recorded;
+mod stacks;
 mod transitions;
 
 pub(super) use transitions::Entrance;
@@ -107,6 +108,8 @@ pub struct Ledger {
     pub(super) tells_traffic: bool,
     /// Processes that are known to have exited, of those that are in the books.
     exited: HashSet<ProcessId>,
+    /// What the stacks look like that opened connections.
+    stacks: stacks::Stacks,
     /// Whether somebody keeps a journal.
     is_journaled: bool,
 }
@@ -134,6 +137,7 @@ impl Ledger {
             compared: None,
             tells_traffic: false,
             exited: HashSet::new(),
+            stacks: stacks::Stacks::default(),
             is_journaled: false,
         }
     }

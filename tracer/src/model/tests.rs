@@ -15,6 +15,7 @@ use super::{
     fact::Fact,
     ledger::{Ledger, Limits},
     name::Comm,
+    stack::Opener,
     tally::Tally,
     time::Time,
 };
@@ -47,6 +48,7 @@ fn opening(direction: Direction, pid: u32, peer: u8, port: u16) -> Opening {
         local: (address(200), local_port).into(),
         peer: (address(peer), peer_port).into(),
         netns: 4_026_531_840,
+        stack: Opener::NOT_ASKED,
     }
 }
 

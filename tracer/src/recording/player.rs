@@ -22,6 +22,7 @@ use crate::model::{
     ledger::Ledger,
     name::Comm,
     snapshot::Descriptors,
+    stack::Opener,
     time::Time,
 };
 use processes::Known;
@@ -123,6 +124,9 @@ impl Player {
             }
             Line::ConnectFailed(failed) => self.fail(&failed, ledger, facts, admits),
             Line::Loss(loss) => return Told::Loss(loss),
+            Line::Stack(stack) => {
+                ledger.learn_stack(stack.id, stack.into_trace());
+            }
             Line::Missing(at) => self.tables.miss(at.id),
             Line::Listener(listener) => self.listen(*listener),
             Line::State(_) => self.end_untold(line_ts, ledger, facts),
@@ -255,6 +259,7 @@ impl Player {
             local: opened.local,
             peer: opened.peer,
             netns: opened.netns,
+            stack: opened.opener(),
         }
     }
 
@@ -278,6 +283,7 @@ impl Player {
             local: line.local,
             peer: line.peer,
             netns: line.netns,
+            stack: Opener::NOT_ASKED,
         };
         if !admits(&opening) {
             ledger.disregard(line.id);
@@ -351,6 +357,7 @@ impl Player {
             local: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
             peer: failed.peer,
             netns: 0,
+            stack: Opener::NOT_ASKED,
         };
         if admits(&opening) {
             ledger.fail(opening, error, at);

@@ -11,7 +11,10 @@ use crate::{
     cli::settings::Settings,
     enrich,
     fallback::identity::KnownConnection,
-    ingest::decode::decode,
+    ingest::{
+        decode::decode,
+        stack::{decode_stack, is_stack},
+    },
     model::{
         connection::ProcessId, event::EventKind, name::Comm, process::ProcessInfo, snapshot::Snapshot,
         time::Time,
@@ -25,6 +28,7 @@ use crate::{
     procfs::{self, stat::Ticks},
     record::{Recorder, Run},
     stdout::Stdout,
+    symbols::keeper::Keeper,
 };
 
 /// How often the kernel's tables are read while a queue may be filling, and how old a reading may be that a verdict
@@ -51,6 +55,8 @@ pub struct Pipeline {
     attached: Time,
     place: Place,
     recorder: Option<Recorder>,
+    /// The stacks that were told.
+    stacks: Keeper,
     /// Whether it was recorded that the loss counters cannot be read.
     told_unreadable: bool,
 }
@@ -86,6 +92,7 @@ impl Pipeline {
             attached,
             place,
             recorder,
+            stacks: Keeper::new(settings.session.sizes.stacks),
             told_unreadable: false,
         }
     }
@@ -119,6 +126,10 @@ impl Pipeline {
             self.accounts.simulated += 1;
             return;
         }
+        if is_stack(record) {
+            self.take_stack(record);
+            return;
+        }
         let mut event = match decode(record) {
             Ok(event) => event,
             Err(error) => {
@@ -137,6 +148,16 @@ impl Pipeline {
             && let Some((journal, _)) = self.analysis.journal()
         {
             recorder.relieve(journal, event.at);
+        }
+    }
+
+    fn take_stack(&mut self, record: &[u8]) {
+        match decode_stack(record) {
+            Ok(stack) => self.stacks.take(stack),
+            Err(error) => {
+                self.accounts.rejected += 1;
+                debug!("stack rejected: {error}");
+            }
         }
     }
 

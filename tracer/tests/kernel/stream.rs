@@ -224,6 +224,8 @@ pub struct Books {
     pub overflowed: u64,
     pub unobserved_ends: u64,
     pub unknown_closes: u64,
+    pub stack_table_full: u64,
+    pub no_user_stack: u64,
     pub orphans: u64,
     pub duplicates: u64,
 }
