@@ -48,6 +48,7 @@ pub struct Analysis {
     out: Stdout,
     output: Output,
     rows: usize,
+    full_stacks: bool,
     place: Place,
     /// How moments become wall-clock times.
     pub wall: Wall,
@@ -74,6 +75,7 @@ impl Analysis {
             out,
             output: settings.output,
             rows: settings.rows,
+            full_stacks: settings.full_stacks,
             place,
             wall,
             since,
@@ -220,6 +222,7 @@ impl Analysis {
                 ledger: &self.ledger,
                 confidence: &confidence,
                 ports: self.place.ports,
+                full_stacks: self.full_stacks,
                 own_netns: self.place.netns,
                 wall: self.wall,
                 now,

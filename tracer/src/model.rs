@@ -3,6 +3,7 @@
 //! Pure: events and the time go in, facts and views come out.
 
 pub mod budget;
+pub mod code;
 pub mod connection;
 pub mod event;
 pub mod fact;

@@ -10,6 +10,7 @@ pub mod number;
 pub mod record;
 pub mod sanitize;
 pub mod span;
+pub mod stack;
 pub mod table;
 pub mod text;
 mod who;

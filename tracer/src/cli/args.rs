@@ -54,6 +54,9 @@ pub enum Command {
     Doctor(Doctor),
     /// Print the thresholds of detection, their units, and their values at each sensitivity
     Thresholds,
+    /// Look stacks up for a tracer that asks over stdin
+    #[command(hide = true)]
+    Symbolize,
     /// Print the JSON Schema of the `--output json` stream
     Schema,
 }
@@ -133,6 +136,9 @@ pub struct Watch {
     /// Rows of each part of the table
     #[arg(long, value_name = "N", default_value = "10", value_parser = count, help_heading = "Output")]
     pub rows: u64,
+    /// Show every frame of the code that opened what a finding is about, those of libraries too
+    #[arg(long, help_heading = "Output")]
+    pub full_stacks: bool,
     /// Stop after this time
     #[arg(long, value_name = "TIME", value_parser = span, help_heading = "Output")]
     pub duration: Option<Duration>,

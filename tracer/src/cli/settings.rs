@@ -36,6 +36,8 @@ pub struct AnalysisSettings {
     pub output: Output,
     /// Rows of each part of the table.
     pub rows: usize,
+    /// Whether findings show the frames of libraries.
+    pub full_stacks: bool,
 }
 
 /// Everything the runtime needs to know.
@@ -84,6 +86,7 @@ impl Watch {
             rules: self.detection.into_rules(&filter)?,
             output: self.output,
             rows: size(self.rows)?,
+            full_stacks: self.full_stacks,
         };
         let connections = u32::try_from(self.max_connections).context("--max-connections is too large")?;
         Ok(Settings {

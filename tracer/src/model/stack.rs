@@ -154,7 +154,7 @@ impl Cut {
 }
 
 /// One frame: a function, or where it is if its name is not known.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Frame {
     /// Name of the function, demangled.
     pub function: Option<String>,
@@ -186,17 +186,10 @@ pub enum Origin {
 
 impl Trace {
     /// The innermost frame of the program's own: where to look first.
-    pub fn culprit(&self) -> Option<&Frame> {
-        let own = self
-            .frames
+    pub fn culprit(&self) -> Option<&Arc<Frame>> {
+        self.frames
             .iter()
-            .find(|frame| frame.origin == Origin::Application);
-        own.map(AsRef::as_ref)
-    }
-
-    /// Bytes that it takes, roughly.
-    pub fn size(&self) -> usize {
-        size_of::<Self>() + self.frames.len() * size_of::<Arc<Frame>>()
+            .find(|frame| frame.origin == Origin::Application)
     }
 }
 

@@ -64,6 +64,8 @@ fn worth(confidence: Confidence) -> Circumstances<'static> {
         ports: None,
         openers: Vec::new(),
         other_ends: Vec::new(),
+        code: None,
+        full_stacks: false,
         own_netns: Some(NETNS),
         wall: wall(),
         now: NOW,

@@ -56,6 +56,7 @@ impl Settings {
             rules: options.detection.into_rules(&filter)?,
             output: options.output,
             rows: size(options.rows)?,
+            full_stacks: options.full_stacks,
         };
         let settings = Self {
             analysis,

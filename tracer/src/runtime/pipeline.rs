@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use log::debug;
 
-use super::{accounts::Accounts, look::Look, simulation::SimulatedLoss};
+use super::{accounts::Accounts, look::Look, simulation::SimulatedLoss, stacks::Stacks};
 use crate::{
     analysis::{Analysis, Place, Processes},
     bpf::{environment, filter::Filter, session::Session},
@@ -28,7 +28,6 @@ use crate::{
     procfs::{self, stat::Ticks},
     record::{Recorder, Run},
     stdout::Stdout,
-    symbols::keeper::Keeper,
 };
 
 /// How often the kernel's tables are read while a queue may be filling, and how old a reading may be that a verdict
@@ -56,7 +55,7 @@ pub struct Pipeline {
     place: Place,
     recorder: Option<Recorder>,
     /// The stacks that were told.
-    stacks: Keeper,
+    stacks: Stacks,
     /// Whether it was recorded that the loss counters cannot be read.
     told_unreadable: bool,
 }
@@ -92,7 +91,7 @@ impl Pipeline {
             attached,
             place,
             recorder,
-            stacks: Keeper::new(settings.session.sizes.stacks),
+            stacks: Stacks::new(settings.session.sizes.stacks),
             told_unreadable: false,
         }
     }
@@ -230,6 +229,7 @@ impl Pipeline {
             journal.clock(wall.system_time(now), now);
         }
         self.learn(now);
+        self.stacks.tick(&mut self.analysis, session, now);
         let books = self.books(session);
         self.lost = books.lost();
         let since = self.accounts.told_at();

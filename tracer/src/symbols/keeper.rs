@@ -97,6 +97,13 @@ impl Keeper {
         self.known.contains_key(&id)
     }
 
+    /// There was no room for the question what it looks like: it is asked another time.
+    pub fn ask_again(&mut self, id: StackId) {
+        if let Some(known) = self.known.get_mut(&id) {
+            known.asked = false;
+        }
+    }
+
     /// Looks at all of them; `open` says how many connections each has open. To be called about once a second.
     pub fn sweep(&mut self, open: &HashMap<StackId, u32>, now: Time) -> Sweep {
         let mut sweep = Sweep::default();

@@ -42,6 +42,9 @@ pub struct Replay {
     /// Rows of each part of the table
     #[arg(long, value_name = "N", default_value = "10", value_parser = count, help_heading = "Output")]
     pub rows: u64,
+    /// Show every frame of the code that opened what a finding is about, those of libraries too
+    #[arg(long, help_heading = "Output")]
+    pub full_stacks: bool,
     /// Connections tracked at once; more are counted, not tracked
     #[arg(long, value_name = "N", default_value = "131072", value_parser = count, help_heading = "Limits")]
     pub max_connections: u64,

@@ -25,10 +25,14 @@ pub(in crate::model) struct Stacks {
 impl Ledger {
     /// Notes what a stack looks like; says whether there was room.
     pub fn learn_stack(&mut self, id: StackId, mut trace: Trace) -> bool {
-        let Stacks { traces, frames } = &mut self.stacks;
-        if traces.len() >= TRACES && !traces.contains_key(&id) {
-            return false;
+        if self.stacks.traces.len() >= TRACES && !self.stacks.traces.contains_key(&id) {
+            let open = self.open_by_stack();
+            self.retain_stacks(|id| open.contains_key(&id));
+            if self.stacks.traces.len() >= TRACES {
+                return false;
+            }
         }
+        let Stacks { traces, frames } = &mut self.stacks;
         for frame in &mut trace.frames {
             if let Some(known) = frames.get(frame) {
                 *frame = Arc::clone(known);
