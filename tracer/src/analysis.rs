@@ -49,6 +49,7 @@ pub struct Analysis {
     output: Output,
     rows: usize,
     full_stacks: bool,
+    silent: bool,
     place: Place,
     /// How moments become wall-clock times.
     pub wall: Wall,
@@ -76,6 +77,7 @@ impl Analysis {
             output: settings.output,
             rows: settings.rows,
             full_stacks: settings.full_stacks,
+            silent: settings.silent,
             place,
             wall,
             since,
@@ -192,6 +194,10 @@ impl Analysis {
         unreadable: Option<&str>,
         known: &mut dyn Processes,
     ) -> anyhow::Result<()> {
+        if self.silent {
+            self.findings.clear();
+            return Ok(());
+        }
         let degraded: Vec<String> = self
             .degraded
             .iter()
@@ -247,6 +253,9 @@ impl Analysis {
     /// # Errors
     /// When stdout cannot be written.
     pub fn table(&mut self, now: Time, books: &Books, known: &mut dyn Processes) -> anyhow::Result<()> {
+        if self.silent {
+            return Ok(());
+        }
         let processes = view::per_process(&self.ledger, now, self.rows);
         let peers = view::per_peer(&self.ledger, now, self.rows);
         match self.output {

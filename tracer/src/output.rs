@@ -3,6 +3,9 @@
 pub mod advice;
 pub mod circumstances;
 pub mod errno;
+#[cfg(feature = "flamegraph")]
+pub mod flamegraph;
+pub mod folded;
 pub mod json;
 mod leak;
 pub mod list;

@@ -81,6 +81,20 @@ pub enum Output {
     Json,
 }
 
+/// A format of what a replay prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ReplayOutput {
+    /// Findings, for people
+    Text,
+    /// Findings and more, for programs: a JSON object per line
+    Json,
+    /// What is open at the end, by the code that opened it: a line per stack, for flame graph tools
+    Folded,
+    /// The same as a picture, SVG: the wider, the more connections
+    #[cfg(feature = "flamegraph")]
+    Flamegraph,
+}
+
 /// A choice of backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum BackendChoice {

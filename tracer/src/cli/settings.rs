@@ -36,6 +36,8 @@ pub struct AnalysisSettings {
     pub output: Output,
     /// Rows of each part of the table.
     pub rows: usize,
+    /// Whether only what is asked for at the end is printed.
+    pub silent: bool,
     /// Whether findings show the frames of libraries.
     pub full_stacks: bool,
 }
@@ -86,6 +88,7 @@ impl Watch {
             rules: self.detection.into_rules(&filter)?,
             output: self.output,
             rows: size(self.rows)?,
+            silent: false,
             full_stacks: self.full_stacks,
         };
         let connections = u32::try_from(self.max_connections).context("--max-connections is too large")?;

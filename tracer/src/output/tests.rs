@@ -1,5 +1,6 @@
 //! What is printed, literally, and what may never be printed.
 
+mod code;
 mod findings;
 mod json;
 mod leak;

@@ -50,7 +50,40 @@ pub struct Alert {
     pub opened: u64,
     pub closed_ever: u64,
     pub span_seconds: f64,
+    pub code: Option<Code>,
     pub resolution: Option<String>,
+}
+
+/// Which code opened what is open.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Code {
+    pub open: u32,
+    pub culprit: Option<Culprit>,
+    pub stacks: Vec<Stack>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Culprit {
+    pub connections: u32,
+    pub frame: Frame,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Stack {
+    pub frames: Vec<Frame>,
+    pub cut: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Frame {
+    pub function: Option<String>,
+    pub file: Option<String>,
+    pub line: Option<u32>,
+    pub module: Option<String>,
+    pub offset: Option<u64>,
+    pub build_id: Option<String>,
+    pub inlined: bool,
+    pub library: bool,
 }
 
 /// A server that lets nobody in.

@@ -7,7 +7,7 @@ use std::{
 
 use clap::Parser;
 
-use super::{Detection, Filters, Output};
+use super::{Detection, Filters, ReplayOutput};
 use crate::{
     cli::values::{count, factor, span},
     recording::wall,
@@ -34,8 +34,8 @@ pub struct Replay {
     pub detection: Detection,
 
     /// How to print
-    #[arg(long, value_enum, default_value_t = Output::Text, help_heading = "Output")]
-    pub output: Output,
+    #[arg(long, value_enum, default_value_t = ReplayOutput::Text, help_heading = "Output")]
+    pub output: ReplayOutput,
     /// Print the table this often, by the recording's clock
     #[arg(long, value_name = "TIME", value_parser = span, help_heading = "Output")]
     pub interval: Option<Duration>,
