@@ -27,6 +27,7 @@ use crate::{
         connection::Direction,
         event::{Event, EventKind, Opening, StateChange},
         name::Comm,
+        stack::StackId,
     },
 };
 
@@ -40,6 +41,8 @@ pub struct SelfTest {
     pub verdict: Verdict,
     /// Records of the test itself, taken out of the buffer.
     pub own: u64,
+    /// The stacks that opened its connections.
+    pub own_stacks: Vec<StackId>,
     /// Records of other processes that arrived meanwhile.
     pub others: Vec<Vec<u8>>,
 }
@@ -68,6 +71,7 @@ pub fn run(ring: &mut RingBuf<MapData>, coverage: &Coverage) -> SelfTest {
     let mut test = SelfTest {
         verdict: Verdict::Right,
         own: 0,
+        own_stacks: Vec::new(),
         others: Vec::new(),
     };
     if !in_initial_pid_namespace() {
@@ -144,11 +148,12 @@ fn check(
     while !(done(&outbound) && (done(&inbound) || !expects_inbound)) && Instant::now() < deadline {
         while let Some(record) = ring.next() {
             if is_stack(&record) {
-                let is_own = decode_stack(&record).is_ok_and(|stack| stack.process.pid == std::process::id());
-                if is_own {
-                    test.own += 1;
-                } else {
-                    test.others.push(record.to_vec());
+                match decode_stack(&record) {
+                    Ok(stack) if stack.process.pid == std::process::id() => {
+                        test.own += 1;
+                        test.own_stacks.push(stack.id);
+                    }
+                    _ => test.others.push(record.to_vec()),
                 }
                 continue;
             }

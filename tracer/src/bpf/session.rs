@@ -132,10 +132,13 @@ impl Session {
         let mut ring = RingBuf::try_from(taken(&mut ebpf, map::EVENTS)?).map_err(ObjectError::Filter)?;
         let counters =
             PerCpuArray::try_from(taken(&mut ebpf, map::COUNTERS)?).map_err(ObjectError::Filter)?;
-        let stacks = StackMaps::take(&mut ebpf).map_err(ObjectError::Filter)?;
+        let mut stacks = StackMaps::take(&mut ebpf).map_err(ObjectError::Filter)?;
         let tested = selftest::run(&mut ring, &coverage);
         if let Verdict::Wrong(what) = &tested.verdict {
             return Ok(Err(format!("self-test failed: {what}")));
+        }
+        for id in &tested.own_stacks {
+            stacks.forget(*id);
         }
         let snapshots = Snapshots::new(&mut ebpf, types.btf());
         let session = Self {

@@ -13,7 +13,10 @@ use crate::model::{
 pub fn stacks(ledger: &Ledger) -> Vec<(String, u32)> {
     let mut counts: BTreeMap<String, u32> = BTreeMap::new();
     let mut lines = std::collections::HashMap::new();
-    for (_, connection) in ledger.connections().filter(|(_, connection)| connection.phase.is_held()) {
+    for (_, connection) in ledger
+        .connections()
+        .filter(|(_, connection)| connection.phase.is_held())
+    {
         let process = connection.group.process;
         let line = lines.entry((process, connection.stack)).or_insert_with(|| {
             let name = part(&text::process(process, ledger.name(process)));

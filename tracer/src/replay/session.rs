@@ -284,7 +284,9 @@ impl Session {
             None => return Ok(()),
             Some(Export::Folded) => folded::lines(&stacks),
             #[cfg(feature = "flamegraph")]
-            Some(Export::Flamegraph) if stacks.is_empty() => bail!("nothing is open at the end: there is no picture of it"),
+            Some(Export::Flamegraph) if stacks.is_empty() => {
+                bail!("nothing is open at the end: there is no picture of it")
+            }
             #[cfg(feature = "flamegraph")]
             Some(Export::Flamegraph) => flamegraph::svg(&stacks)?,
         };

@@ -12,8 +12,8 @@ const WORD: i64 = 8;
 
 /// The tables of one ELF file: their bytes, and where these are mapped.
 pub struct Tables<'data> {
-    /// `.eh_frame_hdr`.
-    pub index: (&'data [u8], u64),
+    /// `.eh_frame_hdr`; programs that are linked statically may lack it.
+    pub index: Option<(&'data [u8], u64)>,
     /// `.eh_frame`.
     pub frames: (&'data [u8], u64),
     /// Address of `.text`.
@@ -27,26 +27,26 @@ impl Tables<'_> {
     }
 
     fn rule(&self, address: u64) -> Option<Linkage> {
-        let bases = BaseAddresses::default()
-            .set_eh_frame_hdr(self.index.1)
+        let mut bases = BaseAddresses::default()
             .set_eh_frame(self.frames.1)
             .set_text(self.text);
         let frames = EhFrame::new(self.frames.0, NativeEndian);
-        let index = EhFrameHdr::new(self.index.0, NativeEndian)
-            .parse(&bases, 8)
-            .ok()?;
+        let cie = EhFrame::<EndianSlice<'_, _>>::cie_from_offset;
         let mut context = UnwindContext::new();
-        let row = index
-            .table()?
-            .unwind_info_for_address(
-                &frames,
-                &bases,
-                &mut context,
-                address,
-                EhFrame::<EndianSlice<'_, _>>::cie_from_offset,
-            )
-            .ok()?;
-        match *row.cfa() {
+        let row = match self.index {
+            Some((index, at)) => {
+                bases = bases.set_eh_frame_hdr(at);
+                let index = EhFrameHdr::new(index, NativeEndian).parse(&bases, 8).ok()?;
+                index
+                    .table()?
+                    .unwind_info_for_address(&frames, &bases, &mut context, address, cie)
+                    .cloned()
+            }
+            None => frames
+                .unwind_info_for_address(&bases, &mut context, address, cie)
+                .cloned(),
+        };
+        match *row.ok()?.cfa() {
             CfaRule::RegisterAndOffset { register, offset } => linkage(register, offset),
             // The stubs of the procedure linkage table, and functions that align their stack.
             CfaRule::Expression(_) => Some(Linkage::StackTop(None)),

@@ -86,10 +86,10 @@ impl Module {
         let Some(address) = self.address(offset) else {
             return Linkage::Unwritten;
         };
-        let (Some(index), Some(frames)) = (self.bytes(self.index.as_ref()), self.bytes(self.frames.as_ref()))
-        else {
+        let Some(frames) = self.bytes(self.frames.as_ref()) else {
             return Linkage::Unwritten;
         };
+        let index = self.bytes(self.index.as_ref());
         let text = self.text;
         Tables { index, frames, text }.linkage(address)
     }

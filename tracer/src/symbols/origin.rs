@@ -64,6 +64,22 @@ const LIBRARY_FUNCTIONS: [&str; 22] = [
     "__libc_",
 ];
 
+/// Functions that make the system call, wherever they are linked to.
+const SYSTEM_CALLS: [&str; 12] = [
+    "connect",
+    "__connect",
+    "__libc_connect",
+    "accept",
+    "__accept",
+    "__libc_accept",
+    "accept4",
+    "__libc_accept4",
+    "sendto",
+    "__sendto",
+    "__libc_sendto",
+    "syscall",
+];
+
 /// Where a thread begins.
 const ROOTS: [&str; 10] = [
     "__libc_start_call_main",
@@ -175,6 +191,7 @@ fn is_library_function(frame: &Frame) -> bool {
     };
     let is_known = || LIBRARY_FUNCTIONS.iter().any(|begin| name.starts_with(begin));
     is_root(frame)
+        || (frame.line.is_none() && SYSTEM_CALLS.contains(&name))
         || ((frame.file.is_none() || name.starts_with("std::")) && (is_known() || is_standard_go(name)))
 }
 
@@ -270,6 +287,7 @@ mod tests {
             ("/usr/bin/python3.11", "_PyEval_EvalFrameDefault", ""),
             ("", "connect", "node:net"),
             ("/app/x", "_start", ""),
+            ("/app/static", "connect", ""),
         ] {
             assert_eq!(
                 of(&frame(module, function, file)),

@@ -32,7 +32,7 @@ use super::{
 };
 use crate::{
     ingest::stack::RawStack,
-    model::stack::{Cut, Frame, Trace},
+    model::stack::{Cut, Frame, Origin, Trace},
     procfs::{process::Directory, status::inner_pid},
     recording::written::{Nanos, Stack},
 };
@@ -181,6 +181,12 @@ impl Worker {
                 trace.cut = Some(Cut::Deep);
                 break;
             }
+        }
+        // A wrapper of the system call, linked into a program without symbols.
+        if let (Some(Some(_)), [innermost, _, ..]) = (walk.slot, trace.frames.as_mut_slice())
+            && innermost.function.is_none()
+        {
+            Arc::make_mut(innermost).origin = Origin::Library;
         }
         if trace.frames.last().is_some_and(|last| origin::is_root(last)) {
             trace.cut = None;

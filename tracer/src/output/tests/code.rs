@@ -91,7 +91,10 @@ fn joined(text: &str) -> String {
 #[test]
 fn the_place_that_opened_most_is_in_the_headline() {
     let text = joined(&shown(&with(code(), false)));
-    assert!(text.contains("controller[4711] -> 10.0.0.7:9090, opened at sync (controller.c:42) 339 open now"), "{text}");
+    assert!(
+        text.contains("controller[4711] -> 10.0.0.7:9090, opened at sync (controller.c:42) 339 open now"),
+        "{text}"
+    );
     let few = Code {
         culprit: code().culprit.map(|(frame, _)| (frame, 169)),
         ..code()
@@ -115,7 +118,12 @@ fn the_stacks_are_told_with_their_counts_and_what_is_not_known() {
 #[test]
 fn all_frames_are_shown_on_request() {
     let text = joined(&shown(&with(code(), true)));
-    assert!(text.contains("334: __libc_connect (connect.c:26) <- sync (controller.c:42) <- invoke (functional:60)"), "{text}");
+    assert!(
+        text.contains(
+            "334: __libc_connect (connect.c:26) <- sync (controller.c:42) <- invoke (functional:60)"
+        ),
+        "{text}"
+    );
 }
 
 #[test]
@@ -132,7 +140,12 @@ fn a_goroutine_that_dials_is_not_blamed() {
     let trace = Trace {
         frames: vec![
             frame("net.(*netFD).connect", "fd_unix.go", 96, Origin::Library),
-            frame("net/http.(*Transport).dialConnFor", "transport.go", 1325, Origin::Library),
+            frame(
+                "net/http.(*Transport).dialConnFor",
+                "transport.go",
+                1325,
+                Origin::Library,
+            ),
             frame("runtime.goexit", "asm_amd64.s", 1594, Origin::Library),
         ],
         cut: None,
@@ -145,12 +158,17 @@ fn a_goroutine_that_dials_is_not_blamed() {
         ..Code::default()
     };
     let text = joined(&shown(&with(code, false)));
-    assert!(text.contains("none of the 3 open was opened by a known frame of the program itself"), "{text}");
+    assert!(
+        text.contains("none of the 3 open was opened by a known frame of the program itself"),
+        "{text}"
+    );
 }
 
 #[test]
 fn long_chains_are_cut_and_say_so() {
-    let frames = (0..20).map(|line| frame("f", "x.c", line + 1, Origin::Application)).collect();
+    let frames = (0..20)
+        .map(|line| frame("f", "x.c", line + 1, Origin::Application))
+        .collect();
     let told = chain(&Trace { frames, cut: None }, false);
     assert_eq!(told.matches("<-").count(), 6, "{told}");
     assert!(told.ends_with("<- ..."), "{told}");

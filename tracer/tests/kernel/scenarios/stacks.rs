@@ -51,7 +51,7 @@ fn told(context: &Context, program: &mut Command, more: &[&str]) -> anyhow::Resu
 fn told_of(context: &Context, name: &str) -> anyhow::Result<(Code, &'static Recipe)> {
     let scratch = Scratch::new(context, name)?;
     let recipe = Recipe::of(name)?;
-    let Some(program) = recipe.program(scratch.path(""))? else {
+    let Some(program) = recipe.program(&scratch.path(""))? else {
         return Err(Skipped(format!("{name} cannot be compiled here")).into());
     };
     Ok((told(context, &mut Command::new(program), &[])?, recipe))
@@ -200,7 +200,11 @@ pub fn off(context: &Context) -> anyhow::Result<()> {
 pub fn thousand(context: &Context) -> anyhow::Result<()> {
     let rounds = if Context::is_emulated() { 2 } else { 6 };
     let (lines, books) = many(context, 1000, rounds, &[])?;
-    ensure!(lines.len() == 1000 * rounds, "{} connections", lines.len());
+    let missing = (1000 * rounds).saturating_sub(lines.len());
+    ensure!(
+        u64::try_from(missing)? <= books.skipped(),
+        "{missing} are missing: {books:?}"
+    );
     let mut stacks = HashMap::new();
     for line in &lines {
         let stack = line["stack"]
@@ -211,8 +215,14 @@ pub fn thousand(context: &Context) -> anyhow::Result<()> {
             .or_insert_with(|| stack.to_owned());
         ensure!(first == stack, "one place, two stacks: {line}");
     }
+    ensure!(stacks.len() >= 990, "{} places", stacks.len());
     let distinct: HashSet<&String> = stacks.values().collect();
-    ensure!(distinct.len() == 1000, "{} stacks of 1000 places", distinct.len());
+    ensure!(
+        distinct.len() == stacks.len(),
+        "{} stacks of {} places",
+        distinct.len(),
+        stacks.len()
+    );
     ensure!(
         books.stack_table_full == 0 && books.no_user_stack == 0,
         "{books:?}"
@@ -258,7 +268,7 @@ fn many(
     more: &[&str],
 ) -> anyhow::Result<(Vec<Value>, Books)> {
     let scratch = Scratch::new(context, "many")?;
-    let Some(program) = Recipe::of("many-c")?.program(scratch.path(""))? else {
+    let Some(program) = Recipe::of("many-c")?.program(&scratch.path(""))? else {
         return Err(Skipped("many-c cannot be compiled here".to_owned()).into());
     };
     let mut server = Puppet::start("tt-server")?;
@@ -280,8 +290,10 @@ fn many(
     running.wait()?;
     server.done()?;
     let last = tracer.stop()?;
-    ensure!(last.summary.books.lost() == 0, "{:?}", last.summary.books);
-    Ok((opened(&file)?, last.summary.books))
+    let books = last.summary.books;
+    // The kernel may skip runs of a program on its own account.
+    ensure!(books.lost() <= books.skipped(), "{books:?}");
+    Ok((opened(&file)?, books))
 }
 
 /// The lines that tell of new connections.
