@@ -1,6 +1,7 @@
 //! The families of workloads: what each models, and which were used to choose the detector's settings.
 
 mod attach;
+mod blind;
 mod healthy;
 mod held_out;
 mod hostile;
@@ -45,7 +46,8 @@ impl Set {
 /// A family of workloads: the same thing with other numbers for each seed.
 #[derive(Clone, Copy)]
 pub struct Family {
-    /// Its name: `L_` in it is a leak, `H_` is healthy; `X_`, `Y_`, `Z_` and `P_` are those of the prototype.
+    /// Its name: `L_` in it is a leak, `H_` is healthy; `X_`, `Y_`, `Z_` and `P_` are those of the prototype,
+    /// `B_` those of somebody who had not read the detector.
     pub name: &'static str,
     /// What it models.
     pub about: &'static str,
@@ -136,6 +138,7 @@ pub fn all() -> Vec<Family> {
         pools::FAMILIES,
     ]
     .concat();
+    all.extend(blind::families());
     all.sort_by_key(|family| family.set);
     all
 }
