@@ -74,6 +74,10 @@ fn bad_usage_is_refused_with_a_reason() {
             "'--all' cannot be used with '--by <BY>'",
         ),
         (
+            "list --by stack --output folded",
+            "tracer replay FILE --output folded",
+        ),
+        (
             "list --by listener --direction outbound",
             "'--by listener' cannot be used with '--direction outbound'",
         ),

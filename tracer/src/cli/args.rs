@@ -12,7 +12,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 pub use self::{
     detection::{Detection, SensitivityChoice},
     filters::{DirectionChoice, Filters},
-    list::{By, List},
+    list::{By, List, ListOutput},
     replay::{Replay, Until},
 };
 use super::values::{byte_size, count, file_size, share, span};

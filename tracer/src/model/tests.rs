@@ -1,6 +1,7 @@
 //! The books, put to the test: each rule by the sentence it defends, then what must hold for any history.
 
 mod arbitrary;
+mod code;
 mod counting;
 mod histories;
 mod reconcile;

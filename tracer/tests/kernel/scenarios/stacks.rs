@@ -39,7 +39,7 @@ fn told(context: &Context, program: &mut Command, more: &[&str]) -> anyhow::Resu
     let mut server = Puppet::start("tt-server")?;
     let listener = server.listen(loopback(1))?;
     let mut tracer = Tracer::start_with(context, &[listener.port()], RULE.iter().chain(more))?;
-    let pause = if Context::is_emulated() { "300" } else { "150" };
+    let pause = if Context::is_emulated() { "200" } else { "150" };
     program.args([&listener.port().to_string(), "20", &LEAKED.to_string(), pause]);
     let running = Running::start(program)?;
     let alert = tracer.next_alert()?;
