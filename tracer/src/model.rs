@@ -4,6 +4,7 @@
 
 pub mod budget;
 pub mod code;
+mod chain;
 pub mod connection;
 pub mod event;
 pub mod fact;
@@ -14,6 +15,7 @@ pub mod listener;
 pub mod name;
 pub mod process;
 mod reconcile;
+pub mod slab;
 pub mod snapshot;
 pub mod stack;
 pub mod tally;

@@ -1,5 +1,6 @@
 //! `tracer replay`: what a recording tells, through the ledger, the rules and the outputs of live tracing.
 
+mod compressed;
 mod losses;
 mod pace;
 mod session;

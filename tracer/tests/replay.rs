@@ -159,6 +159,22 @@ fn a_recording_that_was_cut_off_is_used_until_there() {
 }
 
 #[test]
+fn a_compressed_recording_says_the_same() {
+    let text = leak(900);
+    let compressed =
+        ruzstd::encoding::compress_to_vec(text.as_bytes(), ruzstd::encoding::CompressionLevel::Fastest);
+    let plain = replay(&written("plain", &text), &["--output=json"]);
+    let zst = replay(&written("compressed.zst", &compressed), &["--output=json"]);
+    assert!(!of_type(&lines(&plain), "alert").is_empty());
+    assert_eq!((zst.code, &zst.stdout), (Some(0), &plain.stdout));
+
+    let cut = &compressed[..compressed.len() - 3];
+    let cut = replay(&written("cut.zst", cut), &["--output=json"]);
+    assert_eq!(cut.code, Some(0));
+    assert!(cut.stderr.contains("the compression of "), "{}", cut.stderr);
+}
+
+#[test]
 fn lines_that_cannot_be_used_are_named_and_the_end_is_a_fault() {
     let broken = leak(60).replacen("\"pid\":7,\"start\":5,\"dir", "\"pid\":-7,\"start\":5,\"dir", 2);
     let told = replay(&written("broken", broken), &["--output", "json"]);
@@ -203,7 +219,12 @@ fn what_is_no_recording_is_refused_with_a_sentence() {
             b"{\"kind\":\"header\",\"v\":1,\"ts\":1,\"wall\":\"noon\"}\n",
             "no RFC 3339 time: `noon`",
         ),
-        ("zst", b"\x28\xb5\x2f\xfd\0\0\0\0", "compressed"),
+        ("zst", b"\x28\xb5\x2f\xfd\0\0\0\0", "it is empty"),
+        (
+            "zst 2",
+            b"\x28\xb5\x2f\xfd\0\0\xff\xff\xff\xff\xff\xff",
+            "its compression is damaged",
+        ),
     ] {
         let told = replay(&written(name, bytes), &[]);
         assert_one_sentence(&told, 1, &[part]);

@@ -1,6 +1,7 @@
 //! `cargo xtask`: builds, runs and tests tracer on a machine that has only Rust, and sets up what is missing.
 
 mod apt;
+mod bench;
 mod demo;
 mod ebpf;
 mod evaluate;
@@ -72,6 +73,9 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Measure what tracing costs
+    #[command(subcommand)]
+    Bench(bench::Bench),
     /// Watch real servers under healthy load, without a leak and with one; fails unless exactly the leak is found
     Neighbours(neighbours::Settings),
 }
@@ -144,6 +148,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Vm(args) => return in_vm(args),
         Task::Demo => demo::run()?,
         Task::Evaluate { args } => return evaluate::run(&args),
+        Task::Bench(what) => return bench::run(what),
         Task::Neighbours(settings) => neighbours::run(&settings)?,
     }
     Ok(ExitCode::SUCCESS)

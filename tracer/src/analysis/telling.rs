@@ -8,7 +8,7 @@ use crate::{
     model::{
         budget::PortUse,
         code::Code,
-        connection::{Connection, Direction, GroupKey, PeerKey, ProcessId},
+        connection::{Connection, ConnectionId, Direction, GroupKey, PeerKey, ProcessId},
         ledger::Ledger,
         name::Comm,
         process::ProcessInfo,
@@ -96,16 +96,15 @@ impl Telling<'_> {
     /// Which code opened what a leak consists of.
     fn code(&self, process: ProcessId, leak: &Leak) -> Code {
         let is_gone = matches!(leak.class, Class::CloseMissing | Class::ErrorsIgnored);
-        let is_of = |connection: &Connection| {
-            let of = &connection.group;
-            (!is_gone || connection.life.peer_gone.is_some())
-                && match &leak.scope {
-                    Scope::Group(group) => of.process == process && of.peer_key() == *group,
-                    Scope::Process { direction, .. } => of.process == process && of.direction == *direction,
-                    Scope::Peer { direction, peer, .. } => of.peer == *peer && of.direction == *direction,
-                }
+        let connections: Box<dyn Iterator<Item = (ConnectionId, Connection)>> = match leak.scope {
+            Scope::Group(group) => Box::new(self.ledger.of_group(group.of_process(process))),
+            Scope::Process { direction, .. } => Box::new(self.ledger.of_process(process, direction)),
+            Scope::Peer { direction, peer, .. } => Box::new(self.ledger.of_peer(direction, peer)),
         };
-        Code::of(self.ledger, is_of, STACKS)
+        let connections = connections
+            .map(|(_, connection)| connection)
+            .filter(|connection| !is_gone || connection.life.peer_gone.is_some());
+        Code::of(self.ledger, connections, STACKS)
     }
 
     fn processes(&self, is_of: impl Fn(&GroupKey) -> bool) -> [Counted; 2] {
@@ -118,11 +117,11 @@ impl Telling<'_> {
     /// Of outbound connections.
     fn port_use(&self, peer: &PeerKey) -> Option<PortUse> {
         let available = self.ports.filter(|_| peer.direction == Direction::Outbound)?;
-        let tally = &self.ledger.peers().get(peer)?.tally;
-        let per_minute = [&tally.opened_rate, &tally.closed_rate].map(|rate| rate.per_minute(self.now));
+        let peer = self.ledger.peers().get(peer)?;
+        let per_minute = [&peer.opened_rate, &peer.closed_rate].map(|rate| rate.per_minute(self.now));
         let [opened, closed] = per_minute;
         Some(PortUse::new(
-            tally.open + tally.connecting,
+            peer.tally.open + peer.tally.connecting,
             available,
             opened,
             closed,

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::model::{
     budget::Standing,
-    connection::{PeerKey, ProcessId},
+    connection::{Direction, PeerKey, ProcessId},
     ledger::Ledger,
     time::Time,
 };
@@ -132,8 +132,12 @@ fn is_nearly_full(standing: &Standing, share: f64) -> bool {
 
 fn fullest(process: ProcessId, ledger: &Ledger) -> Vec<(PeerKey, u32)> {
     let mut groups: BTreeMap<PeerKey, u32> = BTreeMap::new();
-    for (_, connection) in ledger.connections() {
-        if connection.group.process == process && connection.phase.is_held() {
+    let both = [Direction::Outbound, Direction::Inbound];
+    let connections = both
+        .into_iter()
+        .flat_map(|direction| ledger.of_process(process, direction));
+    for (_, connection) in connections {
+        if connection.phase.is_held() {
             *groups.entry(connection.group.peer_key()).or_default() += 1;
         }
     }

@@ -184,7 +184,7 @@ fn tier(explanations: &[Explanation], seen_twice: bool) -> Tier {
 }
 
 fn class(
-    members: &[(ConnectionId, &Connection)],
+    members: &[(ConnectionId, Connection)],
     phases: &Phases,
     direction: Direction,
     is_unused: bool,
@@ -322,7 +322,7 @@ fn explanations(circumstances: &Circumstances) -> Vec<Explanation> {
     ]
 }
 
-fn scope(key: &Key, members: &[(ConnectionId, &Connection)], ledger: &Ledger) -> Scope {
+fn scope(key: &Key, members: &[(ConnectionId, Connection)], ledger: &Ledger) -> Scope {
     fn most<K: Ord + Copy>(counts: BTreeMap<K, u32>) -> Vec<(K, u32)> {
         let mut counts: Vec<(K, u32)> = counts.into_iter().collect();
         counts.sort_by_key(|(key, count)| (Reverse(*count), *key));
@@ -330,7 +330,7 @@ fn scope(key: &Key, members: &[(ConnectionId, &Connection)], ledger: &Ledger) ->
         counts
     }
     fn count<K: Ord>(
-        members: &[(ConnectionId, &Connection)],
+        members: &[(ConnectionId, Connection)],
         key_of: impl Fn(&GroupKey) -> K,
     ) -> BTreeMap<K, u32> {
         let mut counts = BTreeMap::new();
@@ -382,7 +382,7 @@ pub fn process(key: &Key, leak: &Leak) -> ProcessId {
     }
 }
 
-fn samples(members: &[(ConnectionId, &Connection)], now: Time) -> Vec<Sample> {
+fn samples(members: &[(ConnectionId, Connection)], now: Time) -> Vec<Sample> {
     let mut oldest: Vec<_> = members.iter().collect();
     oldest.sort_unstable_by_key(|(id, connection)| (connection.opened, *id));
     oldest

@@ -7,8 +7,9 @@ use super::{
     describe,
     evidence::Basis,
     rings,
+    surge::Pace,
     thresholds::Thresholds,
-    usage::{self, Usage},
+    usage::{self, Usage, Use},
     watch::{Candidate, Key, Population, Watch},
 };
 use crate::model::{
@@ -30,10 +31,30 @@ pub fn watch(watches: &[Option<Watch>], slot: u32) -> Option<&Watch> {
 }
 
 /// Whether the limit is nearer than `within` at this pace.
-pub fn is_within(left: u64, per_second: f64, within: Duration) -> bool {
+fn is_within(left: u64, per_second: f64, within: Duration) -> bool {
     #[expect(clippy::cast_precision_loss, reason = "a number of descriptors")]
     let left = left as f64;
     left <= per_second * within.as_secs_f64()
+}
+
+/// Whether a growth that takes the limit away is worth a word: where the connections are in use, only if the limit is an
+/// hour away, for that may be load.
+pub fn is_surge(
+    watch: &Watch,
+    pace: &Pace,
+    left: u64,
+    thresholds: &Thresholds,
+    ledger: &Ledger,
+    now: Time,
+) -> bool {
+    const SOON: Duration = Duration::from_hours(1);
+    let is_in_use = || {
+        let grown = (pace.since, Duration::ZERO);
+        Usage::of(ledger, &watch.key, now, grown, thresholds.silent_for)
+            .is_some_and(|usage| usage.verdict(thresholds) == Use::Working)
+    };
+    is_within(left, pace.per_second, thresholds.surge_within)
+        && (is_within(left, pace.per_second, SOON) || !is_in_use())
 }
 
 /// Whether a candidate has enough survivors, now that the ledger can be asked whether they are used.
@@ -57,21 +78,20 @@ pub fn is_enough(
         (since, period * 2),
         thresholds.silent_for,
     );
-    let factor = usage.map_or(1.0, |usage| {
-        if usage.forgotten_share() >= thresholds.unused {
-            thresholds.unused_factor
-        } else if usage.unused_share() >= thresholds.unused {
-            thresholds.quiet_factor
-        } else if usage.used_share() >= thresholds.used {
-            if period * describe::WINDOW >= DAY {
-                thresholds.used_factor_days
-            } else {
-                thresholds.used_factor
-            }
-        } else {
-            1.0
-        }
-    });
+    let spread = match watch.key {
+        Key::Group(_) => 1.0,
+        Key::Process(..) | Key::Peer(..) => thresholds.spread_factor,
+    };
+    let factor = match usage.map(|usage| usage.verdict(thresholds)) {
+        Some(Use::Forgotten) => thresholds.unused_factor,
+        Some(Use::Quiet) => thresholds.quiet_factor * spread,
+        Some(Use::Working) => match candidate.picture.gaps() {
+            0..=1 if period * describe::WINDOW >= DAY => thresholds.used_factor_days * spread,
+            gaps if gaps <= thresholds.used_gaps => thresholds.used_factor * spread,
+            _ => return false,
+        },
+        Some(Use::Unclear) | None => spread,
+    };
     survivors >= candidate.need * factor
         && is_rollup_of_many(
             watch,
@@ -106,12 +126,17 @@ fn is_rollup_of_many(
         return true;
     }
     let parts = parts(watch, population, ledger);
-    let is_unused = usage.is_some_and(|usage| usage.unused_share() >= thresholds.unused);
+    let usage = usage.map(|usage| usage.verdict(thresholds));
+    let is_unused = matches!(usage, Some(Use::Forgotten | Use::Quiet));
     let is_thick = survivors >= f64::from(parts.saturating_mul(MORE_THAN_A_MESH));
     #[expect(clippy::cast_precision_loss, reason = "a number of descriptors")]
-    let is_much = watch
+    let has_much = watch
         .limit
         .is_some_and(|limit| f64::from(watch.all.total) >= thresholds.surge * limit as f64);
+    // One or two connections in use to each of ever more peers are what service discovery makes; but not where most of
+    // what opens is closed again.
+    let is_churning = watch.closed.saturating_mul(2) >= watch.opened;
+    let is_much = has_much && (usage != Some(Use::Working) || is_churning);
     let is_more = is_thick || is_unused || is_much || population == Population::Gone;
     parts >= 2 && (is_more || matches!(watch.key, Key::Peer(..)))
 }
@@ -178,7 +203,7 @@ pub fn accumulated(watch: &Watch, thresholds: &Thresholds, ledger: &Ledger, now:
     }
     let mut older = Older::default();
     for (_, connection) in usage::members(ledger, &watch.key, Population::All) {
-        older.add(connection, thresholds.silent_for, now);
+        older.add(&connection, thresholds.silent_for, now);
     }
     let nearly_all = |count: u32| f64::from(count) >= NEARLY * f64::from(older.all);
     if older.useless >= USELESS {

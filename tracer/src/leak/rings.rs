@@ -105,6 +105,14 @@ impl Picture {
         self.survivors.iter().fold(0, |sum, one| sum.saturating_add(*one))
     }
 
+    /// Mature cohorts of which nothing is left.
+    pub fn gaps(&self) -> u32 {
+        self.survivors
+            .iter()
+            .map(|survivors| u32::from(*survivors == 0))
+            .sum()
+    }
+
     /// The survivors by thirds of the window, the oldest first.
     pub fn thirds(&self) -> [u32; 3] {
         let mut thirds = [0_u32; 3];

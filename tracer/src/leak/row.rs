@@ -14,7 +14,7 @@ use super::{
     watch::{Key, Population},
 };
 use crate::model::{
-    connection::{GroupKey, Phase, ProcessId},
+    connection::{GroupKey, ProcessId},
     fact::{Fact, Start},
     ledger::Ledger,
     time::Time,
@@ -263,10 +263,7 @@ impl Alert {
             told: _,
         } = *self;
         // Almost always all of them are in one.
-        let first = ledger
-            .connections()
-            .filter(|(_, connection)| connection.group == group && connection.phase != Phase::Released)
-            .min_by_key(|(id, _)| *id);
+        let first = ledger.of_group(group).min_by_key(|(id, _)| *id);
         let sight = Sight {
             key: Key::Group(group),
             population: Population::All,

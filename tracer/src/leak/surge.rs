@@ -1,12 +1,13 @@
-//! Growth that takes the limit away faster than periods can tell: when each sixteenth of the limit was reached.
+//! Growth that takes the limit away faster than periods can tell: when each sixteenth of the room was reached that the
+//! limit leaves to a group.
 
 use std::time::Duration;
 
 use crate::model::time::Time;
 
-/// Parts of the limit.
+/// Parts of the room.
 const PARTS: usize = 16;
-/// Steps between marks that are looked at: the last ones. Two halves, because a step of a small limit is a few
+/// Steps between marks that are looked at: the last ones. Two halves, because a step of a small room is a few
 /// connections only, and these come at random.
 const STEPS: usize = 4;
 /// The longer half by the shorter, at most.
@@ -29,7 +30,7 @@ struct Mark {
 pub struct Surge {
     marks: [Mark; PARTS],
     reached: usize,
-    /// Connections at which the next mark is reached, for the limit that was last seen.
+    /// Connections at which the next mark is reached, for the room that was last seen.
     next: u32,
 }
 
@@ -48,15 +49,15 @@ pub struct Pace {
 
 impl Surge {
     /// Takes in that there is one more, of how many, and the openings and closes so far: between two looks.
-    pub fn rise(&mut self, now: Time, open: u32, limit: u64, counts: (u64, u64)) {
+    pub fn rise(&mut self, now: Time, open: u32, room: u64, counts: (u64, u64)) {
         if open >= self.next {
-            self.follow(now, open, limit, counts);
+            self.follow(now, open, room, counts);
         }
     }
 
     /// Takes in how many there are, of how many, and the openings and closes so far.
-    pub fn follow(&mut self, now: Time, open: u32, limit: u64, (opened, closed): (u64, u64)) {
-        let parts = u64::from(open).saturating_mul(PARTS as u64) / limit.max(1);
+    pub fn follow(&mut self, now: Time, open: u32, room: u64, (opened, closed): (u64, u64)) {
+        let parts = u64::from(open).saturating_mul(PARTS as u64) / room.max(1);
         let reached = usize::try_from(parts).unwrap_or(PARTS).min(PARTS);
         for mark in self.marks.iter_mut().take(reached).skip(self.reached) {
             *mark = Mark {
@@ -68,7 +69,7 @@ impl Surge {
         // One part down is no way down.
         self.reached = self.reached.max(reached).min(reached + 1);
         let next = (self.reached as u64 + 1)
-            .saturating_mul(limit)
+            .saturating_mul(room)
             .div_ceil(PARTS as u64);
         self.next = u32::try_from(next).unwrap_or(u32::MAX);
     }

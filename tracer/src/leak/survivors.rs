@@ -16,7 +16,7 @@ use super::{
     backstop::Backstop,
     evidence::Basis,
     finding::Finding,
-    judge::{accumulated, is_explained, is_within, watch},
+    judge::{accumulated, is_explained, is_surge, watch},
     lineage::{Lineage, Program},
     thresholds::Thresholds,
     unanswered::Unanswered,
@@ -192,21 +192,21 @@ impl SurvivorRule {
                 .key
                 .process()
                 .and_then(|process| ledger.budget(process, now));
-            let Some(limit) = standing.and_then(|standing| standing.limit) else {
+            let Some((standing, limit)) = standing.and_then(|standing| Some((standing, standing.limit?)))
+            else {
                 continue;
             };
             watch.limit = Some(limit);
+            let left = limit.saturating_sub(standing.used.into());
+            let room = left.saturating_add(open.into());
+            watch.room = Some(room);
             if open >= SURGE_LEAST && !self.alerts.contains_key(&slot) {
                 let counts = (watch.opened, watch.closed);
                 let surge = watch.surge.get_or_insert_default();
-                surge.follow(now, open, limit, counts);
+                surge.follow(now, open, room, counts);
                 if let Some(pace) = surge.pace(now, open, self.thresholds.surge, counts)
-                    && is_within(
-                        limit.saturating_sub(open.into()),
-                        pace.per_second,
-                        self.thresholds.surge_within,
-                    )
                     && !self.awaiting.contains_key(&slot)
+                    && is_surge(watch, &pace, left, &self.thresholds, ledger, now)
                     && !is_explained(&self.alerts, &self.watches, slot)
                 {
                     let ground = Ground {

@@ -62,12 +62,16 @@ pub struct Thresholds {
     pub used_factor: f64,
     /// The same where the window is longer than a day, so that no day's course can look like it.
     pub used_factor_days: f64,
+    /// Periods of the window of which nothing may be left, where they are in use: a pool is resized now and then.
+    pub used_gaps: u32,
     /// Factor on the need where they come in a beat.
     pub beat_factor: f64,
-    /// Factor on the need of what is spread over many peers.
+    /// Factor on the need of what is spread over many peers, unless it is unused for longer than `silent_for`.
     pub spread_factor: f64,
     /// Share of the need that counts as one tooth of a saw.
     pub tooth: f64,
+    /// Share of the need that counts as one life of a program that is restarted.
+    pub life: f64,
     /// Teeth that make a finding.
     pub teeth: u32,
     /// Share of the limit that makes a finding, if it was taken evenly and without closes.
@@ -112,9 +116,11 @@ impl Thresholds {
             used: 0.7,
             used_factor: 3.0,
             used_factor_days: 1.5,
+            used_gaps: 2,
             beat_factor: 0.45,
             spread_factor: 1.4,
             tooth: 0.25,
+            life: 0.15,
             teeth: 3,
             surge: 0.375,
             surge_within: Duration::from_hours(6),

@@ -35,7 +35,7 @@ struct Told {
     since: Time,
 }
 
-type Attempts<'a> = Vec<(ConnectionId, &'a Connection)>;
+type Attempts = Vec<(ConnectionId, Connection)>;
 
 impl Unanswered {
     /// Looks at all attempts under way.
@@ -52,7 +52,7 @@ impl Unanswered {
             .told
             .iter()
             .filter(|(group, told)| {
-                let open = groups.get(group).map_or(0, |attempts| count(attempts));
+                let open = groups.get(group).map_or(0, count);
                 open <= told.peak / 2
             })
             .map(|(group, _)| *group)
@@ -107,17 +107,17 @@ impl Unanswered {
 }
 
 /// Attempts that have repeated their SYN, by group, where there are enough to be looked at.
-fn attempts<'a>(
+fn attempts(
     now: Time,
-    ledger: &'a Ledger,
+    ledger: &Ledger,
     thresholds: &Thresholds,
     told: &BTreeMap<GroupKey, Told>,
-) -> BTreeMap<GroupKey, Attempts<'a>> {
+) -> BTreeMap<GroupKey, Attempts> {
     let many = ledger
         .processes()
         .iter()
         .any(|(_, process)| process.tally.connecting >= thresholds.unanswered);
-    let mut groups: BTreeMap<GroupKey, Attempts<'a>> = BTreeMap::new();
+    let mut groups: BTreeMap<GroupKey, Attempts> = BTreeMap::new();
     if many || !told.is_empty() {
         for (id, connection) in ledger.connections() {
             if connection.phase == Phase::Connecting && now.since(connection.opened) >= REPEATED {
@@ -128,7 +128,7 @@ fn attempts<'a>(
     groups
 }
 
-fn count(attempts: &Attempts<'_>) -> u32 {
+fn count(attempts: &Attempts) -> u32 {
     u32::try_from(attempts.len()).unwrap_or(u32::MAX)
 }
 
@@ -136,7 +136,7 @@ fn finding(
     group: GroupKey,
     told: &Told,
     stage: Stage,
-    attempts: &Attempts<'_>,
+    attempts: &Attempts,
     ledger: &Ledger,
     now: Time,
 ) -> Finding {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{
     evidence::Silence,
+    thresholds::Thresholds,
     watch::{Key, Population},
 };
 use crate::model::{
@@ -33,6 +34,19 @@ pub struct Usage {
     pub span: Duration,
 }
 
+/// Whether connections are used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    /// Nearly all have been silent for longer than common idle timeouts.
+    Forgotten,
+    /// Nearly all have been silent for most of their lives.
+    Quiet,
+    /// Nearly all are in use.
+    Working,
+    /// Neither.
+    Unclear,
+}
+
 impl Usage {
     /// Of the connections of a watch that opened in a window and are at least this old: what was there before is not what
     /// grows. Silence of `long` is longer than common idle timeouts. `None` if nobody tells what connections carry, or there are none.
@@ -52,7 +66,7 @@ impl Usage {
             if age < least_age || connection.opened < since {
                 continue;
             }
-            let silent = silent_for(connection, now).unwrap_or(age);
+            let silent = silent_for(&connection, now).unwrap_or(age);
             usage.of += 1;
             if silent >= TOLD_EVERY && silent >= age.mul_f64(SILENT) {
                 if usage.unused == 0 || silent < usage.span {
@@ -67,18 +81,31 @@ impl Usage {
         (usage.of > 0).then_some(usage)
     }
 
+    /// What it says of all of them.
+    pub fn verdict(&self, thresholds: &Thresholds) -> Use {
+        if self.forgotten_share() >= thresholds.unused {
+            Use::Forgotten
+        } else if self.unused_share() >= thresholds.unused {
+            Use::Quiet
+        } else if self.used_share() >= thresholds.used {
+            Use::Working
+        } else {
+            Use::Unclear
+        }
+    }
+
     /// Share that is unused.
     pub fn unused_share(&self) -> f64 {
         f64::from(self.unused) / f64::from(self.of.max(1))
     }
 
     /// Share that has been silent for longer than common idle timeouts.
-    pub fn forgotten_share(&self) -> f64 {
+    fn forgotten_share(&self) -> f64 {
         f64::from(self.forgotten) / f64::from(self.of.max(1))
     }
 
     /// Share that is in use.
-    pub fn used_share(&self) -> f64 {
+    fn used_share(&self) -> f64 {
         f64::from(self.used) / f64::from(self.of.max(1))
     }
 
@@ -93,18 +120,20 @@ impl Usage {
 }
 
 /// The connections of a watch.
-pub fn members<'a>(
-    ledger: &'a Ledger,
-    key: &'a Key,
+pub fn members(
+    ledger: &Ledger,
+    key: &Key,
     population: Population,
-) -> impl Iterator<Item = (ConnectionId, &'a Connection)> {
-    ledger.connections().filter(move |(_, connection)| {
-        let is_member = match (population, connection.phase) {
-            (Population::All, phase) => phase.is_held(),
-            (Population::Gone, Phase::Failed(_)) => true,
-            (Population::Gone, phase) => phase.is_held() && connection.life.peer_gone.is_some(),
-        };
-        is_member && key.covers(&connection.group)
+) -> impl Iterator<Item = (ConnectionId, Connection)> {
+    let connections: Box<dyn Iterator<Item = _>> = match *key {
+        Key::Group(group) => Box::new(ledger.of_group(group)),
+        Key::Process(process, direction) => Box::new(ledger.of_process(process, direction)),
+        Key::Peer(direction, peer) => Box::new(ledger.of_peer(direction, peer)),
+    };
+    connections.filter(move |(_, connection)| match (population, connection.phase) {
+        (Population::All, phase) => phase.is_held(),
+        (Population::Gone, Phase::Failed(_)) => true,
+        (Population::Gone, phase) => phase.is_held() && connection.life.peer_gone.is_some(),
     })
 }
 

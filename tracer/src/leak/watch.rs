@@ -141,6 +141,8 @@ pub struct Watch {
     pub limit: Option<u64>,
     /// As above.
     pub left: Option<u64>,
+    /// Descriptors that it has, or could have: what is left, and its own.
+    pub room: Option<u64>,
     /// The way it took up to its limit.
     pub surge: Option<Box<Surge>>,
     /// Processes that ended before while the same of them grew; `None` if nobody has asked yet.
@@ -157,6 +159,8 @@ struct Marks {
     /// Survivors of the last picture that could be a tooth of a saw.
     tooth: [u32; SCALES],
     teeth: u32,
+    /// Scales whose last picture could be a life of a program that is restarted: one bit each.
+    life: u8,
     /// Pictures in a row that could be a leak.
     votes: [u8; SCALES],
     votes_gone: [u8; SCALES],
@@ -182,6 +186,7 @@ impl Watch {
             has_news: false,
             limit: None,
             left: None,
+            room: None,
             surge: None,
             inherited: None,
             followed: None,
@@ -212,10 +217,6 @@ impl Watch {
             thresholds.beat_factor
         } else {
             1.0
-        };
-        let factor = match key {
-            Key::Group(_) => factor,
-            Key::Process(..) | Key::Peer(..) => factor * thresholds.spread_factor,
         };
         all.advance(step, |scale, at, picture| {
             let need = thresholds.need(scale, direction, *left) * factor;
@@ -273,8 +274,8 @@ impl Watch {
         if let Some(since) = life.peer_gone {
             self.lose_peer(since);
         }
-        if let (Some(limit), Some(surge)) = (self.limit, &mut self.surge) {
-            surge.rise(at, self.all.total, limit, (self.opened, self.closed));
+        if let (Some(room), Some(surge)) = (self.room, &mut self.surge) {
+            surge.rise(at, self.all.total, room, (self.opened, self.closed));
         }
     }
 
@@ -315,9 +316,7 @@ impl Watch {
 
     /// Whether it grew like a leak at some scale, as far as the last pictures tell; forgets that.
     pub fn take_growth(&mut self) -> bool {
-        let grew = self.marks.tooth.iter().any(|tooth| *tooth > 0);
-        self.marks.tooth = Default::default();
-        grew
+        std::mem::take(&mut self.marks.life) != 0
     }
 
     /// How many there are of a population.
@@ -363,7 +362,9 @@ impl Marks {
         } else {
             0
         };
-        if *tooth > 0 && inherited.saturating_add(1) >= thresholds.teeth {
+        let is_life = grows && survivors >= thresholds.life * need;
+        self.life = (self.life & !(1 << scale)) | (u8::from(is_life) << scale);
+        if is_life && inherited.saturating_add(1) >= thresholds.teeth {
             candidates.push(Candidate {
                 lives: Some(inherited + 1),
                 is_growth: true,

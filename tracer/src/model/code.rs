@@ -28,15 +28,13 @@ pub struct Code {
 }
 
 impl Code {
-    /// Of the connections that `is_of` names; tells at most `limit` stacks. Looks at every connection there is.
-    pub fn of(ledger: &Ledger, is_of: impl Fn(&Connection) -> bool, limit: usize) -> Self {
+    /// Of those of these connections that are open; tells at most `limit` stacks.
+    pub fn of(ledger: &Ledger, connections: impl Iterator<Item = Connection>, limit: usize) -> Self {
         let mut openers: HashMap<Opener, u32> = HashMap::new();
         let mut code = Self::default();
-        for (_, connection) in ledger.connections() {
-            if is_open(connection.phase) && is_of(connection) {
-                *openers.entry(connection.stack).or_default() += 1;
-                code.open += 1;
-            }
+        for connection in connections.filter(|connection| is_open(connection.phase)) {
+            *openers.entry(connection.stack).or_default() += 1;
+            code.open += 1;
         }
         // Processes that run the same program open at the same place.
         let mut traces: HashMap<&Arc<Trace>, u32> = HashMap::new();

@@ -8,11 +8,7 @@ use std::{
 
 use tracer_common::socket::direction;
 
-use super::{
-    fact::{Life, Start},
-    stack::Opener,
-    time::Time,
-};
+use super::{fact::Life, stack::Opener, time::Time};
 
 /// Identity of a connection: given by the kernel programs at open, never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -144,6 +140,13 @@ pub struct Phases {
 }
 
 impl Phases {
+    /// Of so many connections.
+    pub fn of(phases: impl Iterator<Item = Phase>) -> Self {
+        let mut sum = Self::default();
+        phases.for_each(|phase| sum.add(phase));
+        sum
+    }
+
     /// Counts one connection; only held ones count.
     pub fn add(&mut self, phase: Phase) {
         match phase {
@@ -180,7 +183,7 @@ impl Phases {
 }
 
 /// One connection.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Connection {
     /// Where it is counted.
     pub group: GroupKey,
@@ -211,7 +214,7 @@ pub struct Connection {
 }
 
 /// What a connection carried: application bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
     /// Sent and acknowledged.
     pub sent: u64,
@@ -226,21 +229,6 @@ pub struct Traffic {
 impl Traffic {
     /// Changes are noted no more often than this.
     pub const EVERY: Duration = Duration::from_mins(1);
-}
-
-impl Connection {
-    /// Notes that the peer is gone; whether that is news.
-    pub fn lose_peer(&mut self, since: Start) -> bool {
-        let is_news = self.life.peer_gone.is_none();
-        self.life.peer_gone.get_or_insert(since);
-        is_news
-    }
-
-    /// Goes on to a phase.
-    pub fn enter(&mut self, phase: Phase, at: Time) {
-        self.phase = phase;
-        self.phase_since = at;
-    }
 }
 
 /// The peer of a group.
@@ -278,6 +266,18 @@ impl GroupKey {
     /// The same group without its process: a peer as the host sees it.
     pub const fn peer_key(self) -> PeerKey {
         PeerKey {
+            direction: self.direction,
+            peer: self.peer,
+            service_port: self.service_port,
+        }
+    }
+}
+
+impl PeerKey {
+    /// The connections of a process with this peer.
+    pub const fn of_process(self, process: ProcessId) -> GroupKey {
+        GroupKey {
+            process,
             direction: self.direction,
             peer: self.peer,
             service_port: self.service_port,

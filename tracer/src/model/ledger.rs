@@ -6,15 +6,20 @@ use std::{
 };
 
 mod counting;
+mod record;
 mod recorded;
 mod stacks;
+mod store;
 mod transitions;
+
+use record::Record;
+use store::Connections;
 
 pub(super) use transitions::Entrance;
 
 use super::{
     budget::{Budget, Standing},
-    connection::{Connection, ConnectionId, GroupKey, PeerKey, Phase, Phases, ProcessId},
+    connection::{Connection, ConnectionId, Direction, GroupKey, Peer, PeerKey, Phases, ProcessId},
     event::{EndCause, Event, EventKind},
     fact::Fact,
     group::{Aggregate, Group, Table},
@@ -81,7 +86,7 @@ pub(super) struct EarlyClose {
 /// The books.
 pub struct Ledger {
     pub(super) limits: Limits,
-    pub(super) connections: HashMap<ConnectionId, Connection>,
+    pub(super) connections: Connections,
     groups: Table<GroupKey, Group>,
     processes: Table<ProcessId, Aggregate>,
     peers: Table<PeerKey, Aggregate>,
@@ -119,7 +124,7 @@ impl Ledger {
     pub fn new(limits: Limits) -> Self {
         Self {
             limits,
-            connections: HashMap::new(),
+            connections: Connections::default(),
             groups: Table::new(limits.groups),
             processes: Table::new(limits.groups),
             peers: Table::new(limits.groups),
@@ -171,11 +176,11 @@ impl Ledger {
         let before = self.early.len();
         self.early.retain(|_, close| now.since(close.at) < REORDERING);
         self.irregularities.orphans += (before - self.early.len()) as u64;
-        self.connections.retain(|_, connection| {
-            connection.phase != Phase::Released || now.since(connection.phase_since) < LINGER
-        });
+        self.connections.forget_released(now, LINGER);
         let stale = now.earlier(self.limits.retention);
-        self.groups.forget_stale(stale);
+        for group in self.groups.forget_stale(stale) {
+            self.connections.forget_group(&group);
+        }
         self.peers.forget_stale(stale);
         for process in self.processes.forget_stale(stale) {
             self.names.remove(&process);
@@ -197,7 +202,7 @@ impl Ledger {
 
     /// Whether a connection is in the books.
     pub(super) fn knows(&self, id: ConnectionId) -> bool {
-        self.connections.contains_key(&id)
+        self.connections.contains(id)
     }
 
     /// Ends a connection that no descriptor holds any more, although nobody told.
@@ -205,27 +210,50 @@ impl Ledger {
         self.ended(id, at, EndCause::Unobserved, facts);
     }
 
-    /// All connections that were not forgotten yet, released ones included.
-    pub fn connections(&self) -> impl Iterator<Item = (ConnectionId, &Connection)> {
-        self.connections.iter().map(|(id, connection)| (*id, connection))
+    /// All connections that were not forgotten yet, released ones included; in no order.
+    pub fn connections(&self) -> impl Iterator<Item = (ConnectionId, Connection)> {
+        self.unpacked(self.connections.iter())
+    }
+
+    /// The connections of a group that are not released, in no order.
+    pub fn of_group(&self, group: GroupKey) -> impl Iterator<Item = (ConnectionId, Connection)> {
+        self.unpacked(self.connections.of_group(group))
+    }
+
+    /// The connections of a process in one direction that are not released, in no order.
+    pub fn of_process(
+        &self,
+        process: ProcessId,
+        direction: Direction,
+    ) -> impl Iterator<Item = (ConnectionId, Connection)> {
+        self.unpacked(self.connections.of_process(process, direction))
+    }
+
+    /// The connections with a peer in one direction that are not released, in no order.
+    pub fn of_peer(
+        &self,
+        direction: Direction,
+        peer: Peer,
+    ) -> impl Iterator<Item = (ConnectionId, Connection)> {
+        self.unpacked(self.connections.of_peer(direction, peer))
+    }
+
+    fn unpacked<'a>(
+        &'a self,
+        records: impl Iterator<Item = &'a Record>,
+    ) -> impl Iterator<Item = (ConnectionId, Connection)> {
+        records.map(|record| (record.id, self.connections.unpack(record)))
     }
 
     /// A connection, if it is in the books.
     pub fn connection(&self, id: ConnectionId) -> Option<Connection> {
-        self.connections.get(&id).cloned()
+        let record = self.connections.get(id)?;
+        Some(self.connections.unpack(record))
     }
 
-    /// The phases of the connections of a group. Looks at every connection there is.
-    pub fn phases(&self, group: &GroupKey) -> Phases {
-        let mut phases = Phases::default();
-        for connection in self
-            .connections
-            .values()
-            .filter(|connection| connection.group == *group)
-        {
-            phases.add(connection.phase);
-        }
-        phases
+    /// The phases of all connections.
+    pub fn phases(&self) -> Phases {
+        Phases::of(self.connections.iter().map(|record| record.phase))
     }
 
     /// Whether anybody tells what connections carry: if so, one of which nothing is told carries nothing.

@@ -54,17 +54,18 @@ impl Ledger {
         let missing: HashSet<ConnectionId> = self
             .connections
             .iter()
-            .filter(|(id, connection)| {
-                let is_there = match connection.phase {
+            .filter(|record| {
+                let id = record.id;
+                let is_there = match record.phase {
                     // What failed is in no table, and what was released has no descriptor.
                     Phase::Failed(_) | Phase::Released => true,
-                    Phase::Unaccepted { .. } => waiting.contains(id) || held.contains(**id),
+                    Phase::Unaccepted { .. } => held.contains(id) || waiting.contains(&id),
                     // Nor has what kernel threads hold.
-                    _ => connection.group.process == ProcessId::KERNEL || held.contains(**id),
+                    _ => held.contains(id) || self.connections.group(record).process == ProcessId::KERNEL,
                 };
-                !is_there && connection.phase_since < snapshot.began && !undecided.contains(id)
+                !is_there && record.phase_since < snapshot.began && !undecided.contains(&id)
             })
-            .map(|(id, _)| *id)
+            .map(|record| record.id)
             .collect();
         let missed_before = std::mem::take(&mut self.missing);
         let mut unheld: Vec<ConnectionId> = missing.intersection(&missed_before).copied().collect();
@@ -79,7 +80,7 @@ impl Ledger {
         let directions = snapshot.directions();
         for rows in held.connections() {
             let Some(&row) = rows.first() else { continue };
-            let was_waiting = match self.connections.get(&row.id).map(|connection| connection.phase) {
+            let was_waiting = match self.phase(row.id) {
                 // It was accepted, and nobody told.
                 Some(Phase::Unaccepted { .. }) => {
                     self.forget_waiting(row.id, row.at);
@@ -129,10 +130,10 @@ impl Ledger {
 
     /// A change of state that was lost shows in the row, unless something was told since.
     fn catch_up(&mut self, row: &Held, began: Time, facts: &mut Vec<Fact>) {
-        let Some(connection) = self.connections.get(&row.id) else {
+        let Some(record) = self.connections.get(row.id) else {
             return;
         };
-        if connection.phase == row.phase || connection.phase_since >= began {
+        if record.phase == row.phase || record.phase_since >= began {
             return;
         }
         let change = match row.phase {
@@ -150,12 +151,12 @@ impl Ledger {
 
     /// Keeps a connection with a process that holds it; says whether it moved.
     fn follow_holder(&mut self, id: ConnectionId, rows: &[&Held], now: Time, facts: &mut Vec<Fact>) -> bool {
-        let Some(connection) = self.connections.get_mut(&id) else {
+        let Some((record, group)) = self.connections.get_mut(id) else {
             return false;
         };
         let holders = rows.chunk_by(|a, b| a.process == b.process).count();
-        connection.holders = u16::try_from(holders).unwrap_or(u16::MAX);
-        let current = connection.group.process;
+        record.holders = u16::try_from(holders).unwrap_or(u16::MAX);
+        let current = group.process;
         if current == ProcessId::OTHER || rows.iter().any(|row| row.process == current) {
             return false;
         }
@@ -167,14 +168,13 @@ impl Ledger {
     }
 
     /// How many connections of a group were seen opening at `since` or later and are held still, as far as anybody can
-    /// tell: those that the last snapshot missed have probably closed. Looks at every connection there is.
+    /// tell: those that the last snapshot missed have probably closed.
     pub fn open_since(&self, group: &GroupKey, since: Time) -> u32 {
-        let held = self.connections().filter(|(id, connection)| {
-            connection.group == *group
-                && connection.phase.is_held()
-                && !connection.older
-                && connection.opened >= since
-                && !self.missing.contains(id)
+        let held = self.connections.of_group(*group).filter(|record| {
+            record.phase.is_held()
+                && !record.older
+                && record.opened >= since
+                && !self.missing.contains(&record.id)
         });
         u32::try_from(held.count()).unwrap_or(u32::MAX)
     }
@@ -201,14 +201,14 @@ impl Ledger {
         at: Time,
     ) -> bool {
         self.tells_traffic = true;
-        let Some(connection) = self.connections.get_mut(&id) else {
+        let Some((record, _)) = self.connections.get_mut(id) else {
             return false;
         };
-        let is_news = connection.traffic.is_none_or(|before| {
+        let is_news = record.traffic().is_none_or(|before| {
             (before.sent, before.received) != (sent, received) && at.since(before.noted) >= Traffic::EVERY
         });
         if is_news {
-            connection.traffic = Some(Traffic {
+            record.carry(Traffic {
                 sent,
                 received,
                 last: at.earlier(idle),

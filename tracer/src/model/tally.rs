@@ -83,18 +83,13 @@ pub struct Tally {
     pub given: u64,
     /// Attempts that never became a connection.
     pub failed: u64,
-    /// Openings per minute.
-    pub opened_rate: Rate,
-    /// Closes per minute.
-    pub closed_rate: Rate,
 }
 
 impl Tally {
     /// A connection opened.
-    pub fn open(&mut self, at: Time) {
+    pub fn open(&mut self) {
         self.open += 1;
         self.opened += 1;
-        self.opened_rate.add(at);
     }
 
     /// A connection was found open.
@@ -149,10 +144,9 @@ impl Tally {
     }
 
     /// A connection closed.
-    pub fn close(&mut self, at: Time) {
+    pub fn close(&mut self) {
         self.open = self.open.saturating_sub(1);
         self.closed += 1;
-        self.closed_rate.add(at);
     }
 
     /// An attempt began.

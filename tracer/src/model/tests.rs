@@ -8,7 +8,13 @@ mod reconcile;
 mod rules;
 mod views;
 
-use std::{collections::HashMap, fmt::Debug, hash::Hash, net::IpAddr, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt::Debug,
+    hash::Hash,
+    net::IpAddr,
+    time::Duration,
+};
 
 use super::{
     connection::{Connection, ConnectionId, Direction, GroupKey, Peer, Phase, ProcessId},
@@ -118,6 +124,7 @@ enum Memory {
 /// facts gives.
 #[track_caller]
 fn assert_balanced(ledger: &Ledger, facts: &[Fact], memory: Memory) {
+    assert_indexed(ledger);
     let total = ledger.total();
     recount("total", ledger, facts, memory, &[((), total)], |_| ());
     let groups: Vec<_> = ledger
@@ -155,6 +162,43 @@ fn assert_balanced(ledger: &Ledger, facts: &[Fact], memory: Memory) {
     }
 }
 
+/// Who asks for the connections of a group, a process or a peer gets what a look at all of them gives.
+#[track_caller]
+fn assert_indexed(ledger: &Ledger) {
+    let ids = |connections: &mut dyn Iterator<Item = (ConnectionId, Connection)>| {
+        let mut ids: Vec<ConnectionId> = connections.map(|(id, _)| id).collect();
+        ids.sort_unstable();
+        ids
+    };
+    let counted = |is_one: &dyn Fn(&GroupKey) -> bool| {
+        let is_one =
+            |connection: &Connection| connection.phase != Phase::Released && is_one(&connection.group);
+        ids(&mut ledger.connections().filter(|(_, connection)| is_one(connection)))
+    };
+    let alive = ledger.connections().map(|(_, connection)| connection.group);
+    let groups: HashSet<GroupKey> = alive.chain(ledger.groups().iter().map(|(key, _)| *key)).collect();
+    for group in &groups {
+        let GroupKey {
+            process,
+            direction,
+            peer,
+            ..
+        } = *group;
+        let found = ids(&mut ledger.of_group(*group));
+        assert_eq!(found, counted(&|other| other == group), "{group:?}");
+        let found = ids(&mut ledger.of_process(process, direction));
+        let is_of = |other: &GroupKey| (other.process, other.direction) == (process, direction);
+        assert_eq!(found, counted(&is_of), "{process:?} {direction}");
+        let found = ids(&mut ledger.of_peer(direction, peer));
+        let is_with = |other: &GroupKey| (other.direction, other.peer) == (direction, peer);
+        assert_eq!(found, counted(&is_with), "{direction} {peer:?}");
+    }
+    assert!(
+        ledger.connections.rolls() <= groups.len(),
+        "no roll outlives its group"
+    );
+}
+
 #[track_caller]
 fn recount<K: Copy + Debug + Eq + Hash>(
     table: &str,
@@ -166,9 +210,9 @@ fn recount<K: Copy + Debug + Eq + Hash>(
 ) {
     let mut phases: HashMap<K, (u32, u32)> = HashMap::new();
     for (_, Connection { group, phase, .. }) in ledger.connections() {
-        let (open, connecting) = phases.entry(key_of(*group)).or_default();
+        let (open, connecting) = phases.entry(key_of(group)).or_default();
         *open += u32::from(phase.is_held());
-        *connecting += u32::from(*phase == Phase::Connecting);
+        *connecting += u32::from(phase == Phase::Connecting);
     }
     let mut told: HashMap<K, (u64, u64)> = HashMap::new();
     for fact in facts {
@@ -302,7 +346,7 @@ impl Books {
         self.tell(id, second, EventKind::Ended(cause));
     }
 
-    fn connection(&self, id: u64) -> Option<&Connection> {
+    fn connection(&self, id: u64) -> Option<Connection> {
         self.ledger
             .connections()
             .find(|(other, _)| other.0 == id)

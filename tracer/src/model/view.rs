@@ -191,11 +191,7 @@ fn most(
 
 /// The phases of everything that is open.
 pub fn phases(ledger: &Ledger) -> Phases {
-    let mut phases = Phases::default();
-    for (_, connection) in ledger.connections() {
-        phases.add(connection.phase);
-    }
-    phases
+    ledger.phases()
 }
 
 fn rows<K: Eq + Hash + Ord + Copy>(
@@ -219,7 +215,7 @@ fn rows<K: Eq + Hash + Ord + Copy>(
         .connections()
         .filter(|(_, connection)| connection.phase.is_held())
     {
-        if let Some((phases, ages)) = open.get_mut(&key_of(connection)) {
+        if let Some((phases, ages)) = open.get_mut(&key_of(&connection)) {
             phases.add(connection.phase);
             ages.push(Age {
                 span: now.since(connection.opened),
@@ -242,14 +238,16 @@ fn rows<K: Eq + Hash + Ord + Copy>(
 fn counts(aggregate: &Aggregate, phases: Phases, ages: Vec<Age>, now: Time) -> Counts {
     let Aggregate {
         tally,
+        opened_rate,
+        closed_rate,
         lifetimes,
         failures,
         trend,
         touched: _,
     } = aggregate;
     Counts {
-        opened_per_minute: tally.opened_rate.per_minute(now),
-        closed_per_minute: tally.closed_rate.per_minute(now),
+        opened_per_minute: opened_rate.per_minute(now),
+        closed_per_minute: closed_rate.per_minute(now),
         tally: tally.clone(),
         phases,
         ages: Ages::of(ages),

@@ -236,8 +236,6 @@ pub fn totals(tally: &Tally, phases: Phases) -> Totals {
         received,
         given,
         failed,
-        opened_rate: _,
-        closed_rate: _,
     } = *tally;
     let Phases {
         open: _,

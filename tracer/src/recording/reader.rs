@@ -49,9 +49,6 @@ pub enum ReadError {
     /// The first line is something else.
     #[error("it is not a recording, which begins with a header ({0})")]
     NoHeader(Rejected),
-    /// It was compressed.
-    #[error("it is compressed")]
-    Compressed,
 }
 
 /// Reads one file.
@@ -79,9 +76,6 @@ impl Reader {
     /// # Errors
     /// When this is no recording. Nothing more should be read from it then.
     pub fn read(&mut self, bytes: &[u8], entries: &mut Vec<Entry>) -> Result<(), ReadError> {
-        if self.lines == 0 && self.carry.is_empty() && bytes.starts_with(&ZSTD_MAGIC) {
-            return Err(ReadError::Compressed);
-        }
         let mut rest = bytes;
         while let Some(end) = memchr::memchr(b'\n', rest) {
             let (head, tail) = rest.split_at_checked(end).unwrap_or((rest, &[]));
@@ -209,9 +203,6 @@ impl Reader {
         }
     }
 }
-
-/// The first bytes of a zstd frame (RFC 8878, 3.1.1).
-const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
 fn is_blank(line: &[u8]) -> bool {
     line.iter().all(u8::is_ascii_whitespace)

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, Read},
+    io::{self, BufReader, Read},
     path::{Path, PathBuf},
     sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel},
     thread,
@@ -11,6 +11,7 @@ use std::{
 
 use anyhow::{Context as _, anyhow};
 
+use super::compressed::{self, Frames};
 use crate::{
     output::sanitize,
     recording::{
@@ -100,7 +101,8 @@ fn began(path: &Path) -> anyhow::Result<SystemTime> {
     let mut entries = Vec::new();
     let mut block = vec![0; BLOCK];
     while entries.is_empty() {
-        let length = read_some(&mut *file, &mut block, path)?;
+        let length =
+            read_some(&mut *file, &mut block).with_context(|| format!("cannot read {}", name(path)))?;
         let bytes = block.get(..length).unwrap_or_default();
         reader
             .read(bytes, &mut entries)
@@ -142,18 +144,26 @@ fn read(path: &Path, to: &SyncSender<Piece>, again: &Receiver<Vec<Entry>>) -> an
         return Ok(());
     }
     loop {
-        let length = read_some(&mut *file, &mut block, path)?;
+        let (length, is_cut) = match read_some(&mut *file, &mut block) {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => (0, true),
+            read => (
+                read.with_context(|| format!("cannot read {}", name(path)))?,
+                false,
+            ),
+        };
         let mut entries = again.try_recv().unwrap_or_default();
         if length == 0 {
             let cut = reader
                 .finish(&mut entries)
                 .map_err(|error| refused(path, &error))?;
-            let cut = cut.map(|line| {
-                Piece::Cut(format!(
+            let cut = match cut {
+                Some(line) => Some(format!(
                     "{} ends in the middle of line {line}: used up to the line before",
                     name(path)
-                ))
-            });
+                )),
+                None => is_cut.then(|| format!("the compression of {} ends in its middle", name(path))),
+            };
+            let cut = cut.map(Piece::Cut);
             for piece in [Some(Piece::Entries(entries)), cut].into_iter().flatten() {
                 if to.send(piece).is_err() {
                     break;
@@ -170,19 +180,32 @@ fn read(path: &Path, to: &SyncSender<Piece>, again: &Receiver<Vec<Entry>>) -> an
     }
 }
 
+/// What a file holds, compressed or not.
 fn open(path: &Path) -> anyhow::Result<Box<dyn Read>> {
-    if path.as_os_str() == "-" {
-        return Ok(Box::new(io::stdin()));
-    }
-    let file = File::open(path).with_context(|| format!("cannot read {}", name(path)))?;
-    Ok(Box::new(file))
+    let mut file: Box<dyn Read> = if path.as_os_str() == "-" {
+        Box::new(io::stdin())
+    } else {
+        Box::new(File::open(path).with_context(|| format!("cannot read {}", name(path)))?)
+    };
+    let mut head = Vec::new();
+    file.by_ref()
+        .take(compressed::MAGIC.len() as u64)
+        .read_to_end(&mut head)
+        .with_context(|| format!("cannot read {}", name(path)))?;
+    let is_compressed = head == compressed::MAGIC;
+    let whole = io::Cursor::new(head).chain(file);
+    Ok(if is_compressed {
+        Box::new(Frames::new(BufReader::with_capacity(BLOCK, whole)))
+    } else {
+        Box::new(whole)
+    })
 }
 
-fn read_some(file: &mut dyn Read, block: &mut [u8], path: &Path) -> anyhow::Result<usize> {
+fn read_some(file: &mut dyn Read, block: &mut [u8]) -> io::Result<usize> {
     loop {
         match file.read(block) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            read => return read.with_context(|| format!("cannot read {}", name(path))),
+            read => return read,
         }
     }
 }

@@ -191,7 +191,7 @@ impl Pipeline {
     /// The connections that are in the books.
     pub fn connections(&self) -> impl Iterator<Item = KnownConnection> {
         let connections = self.analysis.ledger().connections();
-        connections.filter_map(|(id, connection)| KnownConnection::new(id, connection))
+        connections.filter_map(|(id, connection)| KnownConnection::new(id, &connection))
     }
 
     /// Records that arrived.

@@ -61,7 +61,7 @@ impl Stacks {
         if now < self.next {
             return;
         }
-        let rounds = analysis.ledger().connections().count() / AT_ONCE;
+        let rounds = analysis.ledger().total().open as usize / AT_ONCE;
         self.next = now + Duration::from_secs(u64::try_from(rounds).unwrap_or(u64::MAX).min(60));
         let sweep = self.keeper.sweep(&analysis.ledger().open_by_stack(), now);
         for stack in sweep.look_up {

@@ -28,6 +28,8 @@ pub enum Set {
     Tuning,
     /// It only tells how good the outcome is.
     HeldOut,
+    /// Likewise, and who made it had not read the detector.
+    Blind,
     /// Likewise, and its healthy worlds were made to mislead.
     Hostile,
 }
@@ -38,6 +40,7 @@ impl Set {
         match self {
             Self::Tuning => "tuning",
             Self::HeldOut => "held-out",
+            Self::Blind => "blind",
             Self::Hostile => "hostile",
         }
     }
@@ -92,6 +95,13 @@ impl Family {
     const fn held_out(self) -> Self {
         Self {
             set: Set::HeldOut,
+            ..self
+        }
+    }
+
+    const fn blind(self) -> Self {
+        Self {
+            set: Set::Blind,
             ..self
         }
     }

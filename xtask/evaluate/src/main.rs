@@ -74,6 +74,8 @@ struct Cli {
 enum SetChoice {
     Tuning,
     HeldOut,
+    /// Likewise, made by somebody who had not read the detector
+    Blind,
     Hostile,
 }
 
@@ -82,6 +84,7 @@ impl From<SetChoice> for Set {
         match choice {
             SetChoice::Tuning => Self::Tuning,
             SetChoice::HeldOut => Self::HeldOut,
+            SetChoice::Blind => Self::Blind,
             SetChoice::Hostile => Self::Hostile,
         }
     }

@@ -33,6 +33,10 @@ pub fn render(results: &[Result], style: Style) -> String {
         (Set::Tuning, "Families used for tuning"),
         (Set::HeldOut, "Held-out families"),
         (
+            Set::Blind,
+            "Blind families, held out: by somebody who had not read the detector",
+        ),
+        (
             Set::Hostile,
             "Hostile families (X and Y of the prototype), held out",
         ),

@@ -55,9 +55,11 @@ pub const ALL: &[Named] = named! {
     "used" Share used "share of the old connections that must carry data to call them used";
     "used-factor" Factor used_factor "factor on the need where they are";
     "used-factor-days" Factor used_factor_days "the same at scales whose window is longer than a day";
+    "used-gaps" Count used_gaps "of the six older periods, those of which nothing may be left where they are: pools are resized now and then";
     "beat-factor" Factor beat_factor "factor on the need of connections that come in a beat";
-    "spread-factor" Factor spread_factor "factor on the need of connections spread over many peers or processes";
-    "tooth" Share tooth "share of the need that makes a tooth of a saw, or a life of a program that is restarted";
+    "spread-factor" Factor spread_factor "factor on the need of connections spread over many peers or processes, unless unused for longer than silent-for";
+    "tooth" Share tooth "share of the need that makes a tooth of a saw";
+    "life" Share life "share of the need that makes a life of a program that is restarted";
     "teeth" Count teeth "teeth, or lives, that make a finding";
     "surge" Share surge "share of the limit that makes a finding if it was taken evenly and without closes";
     "surge-within" Span surge_within "only if the limit is nearer than this";

@@ -7,9 +7,9 @@ use crate::model::{
     fact::{Fact, Life},
     group::Aggregate,
     name::Comm,
+    slab::NONE,
     tally::Tally,
     time::Time,
-    trend::Trend,
 };
 
 impl Ledger {
@@ -55,10 +55,10 @@ impl Ledger {
         at: Time,
         facts: &mut Vec<Fact>,
     ) {
-        let Some(connection) = self.connections.get(&id) else {
+        let Some(record) = self.connections.get(id) else {
             return;
         };
-        let (from, phase, life) = (connection.group, connection.phase, connection.life);
+        let (from, phase, life) = (self.connections.group(record), record.phase, record.life());
         if matches!(phase, Phase::Failed(_) | Phase::Released) {
             return;
         }
@@ -67,25 +67,28 @@ impl Ledger {
         if group == from {
             return;
         }
-        if let Some(connection) = self.connections.get_mut(&id) {
-            connection.group = group;
-        }
+        self.connections.move_to(id, group);
         // It is the same connection for the host, and, unless a table was full, for its peer.
-        let touched = |touched: &mut Time| *touched = (*touched).max(at);
-        let entry = self.groups.entry(from);
-        entry.tally.give(phase);
-        touched(&mut entry.touched);
-        let entry = self.groups.entry(group);
-        entry.tally.receive(phase);
-        touched(&mut entry.touched);
-        if from.process != group.process {
-            give(self.processes.entry(from.process), phase, at);
-            receive(self.processes.entry(group.process), phase, at);
+        let (out, into) = (self.spot(from), self.spot(group));
+        if let Some(entry) = self.groups.at(out.group) {
+            entry.tally.give(phase);
+            entry.touched = entry.touched.max(at);
         }
-        if from.peer_key() != group.peer_key() {
-            give(self.peers.entry(from.peer_key()), phase, at);
-            receive(self.peers.entry(group.peer_key()), phase, at);
+        if let Some(entry) = self.groups.at(into.group) {
+            entry.tally.receive(phase);
+            entry.touched = entry.touched.max(at);
         }
+        let move_over = |from: Option<&mut Aggregate>| from.into_iter().for_each(|from| give(from, phase, at));
+        let take_over = |to: Option<&mut Aggregate>| to.into_iter().for_each(|to| receive(to, phase, at));
+        if out.process != into.process {
+            move_over(self.processes.at(out.process));
+            take_over(self.processes.at(into.process));
+        }
+        if out.peer != into.peer {
+            move_over(self.peers.at(out.peer));
+            take_over(self.peers.at(into.peer));
+        }
+        self.settle(out);
         if phase.is_held() {
             facts.push(Fact::Moved {
                 id,
@@ -100,8 +103,11 @@ impl Ledger {
     }
 
     pub(super) fn count_open(&mut self, id: ConnectionId, group: GroupKey, at: Time, facts: &mut Vec<Fact>) {
-        self.each_tally(group, at, |tally| tally.open(at));
-        self.each_trend(group, |trend| trend.rise(at));
+        let spot = self.each_tally(group, at, Tally::open);
+        for aggregate in self.aggregates(spot) {
+            aggregate.opened_rate.add(at);
+            aggregate.trend.rise(at);
+        }
         facts.push(Fact::Opened { id, group, at });
     }
 
@@ -112,44 +118,75 @@ impl Ledger {
         at: Time,
         facts: &mut Vec<Fact>,
     ) {
-        self.each_tally(group, at, |tally| tally.close(at));
-        self.each_trend(group, |trend| trend.fall(at));
+        let spot = self.each_tally(group, at, Tally::close);
         let lifetime = at.since(opened);
-        self.processes.entry(group.process).lifetimes.add(lifetime);
-        self.peers.entry(group.peer_key()).lifetimes.add(lifetime);
+        for aggregate in self.aggregates(spot) {
+            aggregate.closed_rate.add(at);
+            aggregate.trend.fall(at);
+            aggregate.lifetimes.add(lifetime);
+        }
         facts.push(Fact::Closed { id, group, at, life });
     }
 
     pub(super) fn count_failure(&mut self, group: GroupKey, at: Time, error: u16) {
-        self.each_tally(group, at, |tally| tally.attempt_over(true));
-        for failures in [
-            &mut self.processes.entry(group.process).failures,
-            &mut self.peers.entry(group.peer_key()).failures,
-            &mut self.failures,
-        ] {
-            *failures.entry(error).or_default() += 1;
+        let spot = self.each_tally(group, at, |tally| tally.attempt_over(true));
+        for aggregate in self.aggregates(spot) {
+            *aggregate.failures.entry(error).or_default() += 1;
         }
+        *self.failures.entry(error).or_default() += 1;
     }
 
-    pub(super) fn each_tally(&mut self, group: GroupKey, at: Time, change: impl Fn(&mut Tally)) {
-        let entry = self.groups.entry(group);
-        change(&mut entry.tally);
-        entry.touched = entry.touched.max(at);
-        for aggregate in [
-            self.processes.entry(group.process),
-            self.peers.entry(group.peer_key()),
-        ] {
+    /// Changes all counts of a group; gives where they are.
+    pub(super) fn each_tally(&mut self, group: GroupKey, at: Time, change: impl Fn(&mut Tally)) -> Spot {
+        let spot = self.spot(group);
+        if let Some(entry) = self.groups.at(spot.group) {
+            change(&mut entry.tally);
+            entry.touched = entry.touched.max(at);
+        }
+        for aggregate in self.aggregates(spot) {
             change(&mut aggregate.tally);
             aggregate.touched = aggregate.touched.max(at);
             aggregate.trend.begin(at);
         }
         change(&mut self.total);
+        self.settle(spot);
+        spot
     }
 
-    fn each_trend(&mut self, group: GroupKey, change: impl Fn(&mut Trend)) {
-        change(&mut self.processes.entry(group.process).trend);
-        change(&mut self.peers.entry(group.peer_key()).trend);
+    /// Where a group is counted; the entries are made if need be.
+    fn spot(&mut self, group: GroupKey) -> Spot {
+        let number = self.groups.number_or_new(group, NONE);
+        let part_of = self.groups.at(number).map_or([NONE; 2], |entry| entry.part_of);
+        let process = self.processes.number_or_new(group.process, part_of[0]);
+        let peer = self.peers.number_or_new(group.peer_key(), part_of[1]);
+        if let Some(entry) = self.groups.at(number) {
+            entry.part_of = [process, peer];
+        }
+        Spot {
+            group: number,
+            process,
+            peer,
+        }
     }
+
+    fn aggregates(&mut self, spot: Spot) -> impl Iterator<Item = &mut Aggregate> {
+        let process = self.processes.at(spot.process);
+        process.into_iter().chain(self.peers.at(spot.peer))
+    }
+
+    fn settle(&mut self, spot: Spot) {
+        self.groups.settle(spot.group);
+        self.processes.settle(spot.process);
+        self.peers.settle(spot.peer);
+    }
+}
+
+/// Where something is counted, in the tables of groups, processes and peers.
+#[derive(Clone, Copy)]
+pub(super) struct Spot {
+    group: u32,
+    process: u32,
+    peer: u32,
 }
 
 fn give(from: &mut Aggregate, phase: Phase, at: Time) {

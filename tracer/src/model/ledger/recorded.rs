@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::{Entrance, Ledger};
 use crate::model::{
-    connection::{ConnectionId, Phase, ProcessId, Traffic},
+    connection::{ConnectionId, Direction, Phase, ProcessId, Traffic},
     event::Opening,
     fact::Fact,
     listener::ListeningSocket,
@@ -16,7 +16,7 @@ use crate::model::{
 impl Ledger {
     /// The phase of a connection that is in the books.
     pub fn phase(&self, id: ConnectionId) -> Option<Phase> {
-        self.connections.get(&id).map(|connection| connection.phase)
+        self.connections.get(id).map(|record| record.phase)
     }
 
     /// Counts what was told of a connection whose opening was not.
@@ -52,11 +52,11 @@ impl Ledger {
 
     /// Keeps a connection with a process that holds it: these do, by their ids.
     pub fn hold(&mut self, id: ConnectionId, holders: &[(ProcessId, Comm)], at: Time, facts: &mut Vec<Fact>) {
-        let Some(connection) = self.connections.get_mut(&id) else {
+        let Some((record, group)) = self.connections.get_mut(id) else {
             return;
         };
-        connection.holders = u16::try_from(holders.len()).unwrap_or(u16::MAX);
-        let current = connection.group.process;
+        record.holders = u16::try_from(holders.len()).unwrap_or(u16::MAX);
+        let current = group.process;
         let is_held = holders.iter().any(|(process, _)| *process == current);
         if let Some(heir) = holders
             .first()
@@ -66,17 +66,17 @@ impl Ledger {
         }
     }
 
-    /// What counts for a process, in the order of the ids.
+    /// What counts for a process and is not released, in the order of the ids.
     pub fn connections_of(&self, process: ProcessId) -> Vec<ConnectionId> {
         let entry = self.processes.get(&process);
         if entry.is_none_or(|entry| entry.tally.is_idle()) {
             return Vec::new();
         }
-        let connections = self.connections.iter();
-        let mut ids: Vec<ConnectionId> = connections
-            .filter(|(_, connection)| connection.group.process == process)
-            .map(|(id, _)| *id)
-            .collect();
+        let both = [Direction::Outbound, Direction::Inbound];
+        let connections = both
+            .into_iter()
+            .flat_map(|direction| self.connections.of_process(process, direction));
+        let mut ids: Vec<ConnectionId> = connections.map(|record| record.id).collect();
         ids.sort_unstable();
         ids
     }
@@ -91,14 +91,14 @@ impl Ledger {
     /// Notes what a connection has carried.
     pub fn carry(&mut self, id: ConnectionId, traffic: Traffic) {
         self.tells_traffic = true;
-        if let Some(connection) = self.connections.get_mut(&id) {
-            connection.traffic = Some(traffic);
+        if let Some((record, _)) = self.connections.get_mut(id) {
+            record.carry(traffic);
         }
     }
 
     /// What a connection has carried, as far as that is known.
     pub fn traffic(&self, id: ConnectionId) -> Option<Traffic> {
-        self.connections.get(&id)?.traffic
+        self.connections.get(id)?.traffic()
     }
 
     /// Enters the listening sockets and their queues, in the order of their numbers.

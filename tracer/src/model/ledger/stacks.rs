@@ -7,7 +7,7 @@ use std::{
 
 use super::Ledger;
 use crate::model::{
-    connection::{Connection, Phase},
+    connection::Phase,
     stack::{Frame, Missing, Opener, StackId, Trace},
 };
 
@@ -68,12 +68,8 @@ impl Ledger {
     /// How many connections that are held, or attempted, each stack has opened. Looks at every connection there is.
     pub fn open_by_stack(&self) -> HashMap<StackId, u32> {
         let mut counts = HashMap::new();
-        for connection in self
-            .connections
-            .values()
-            .filter(|connection| is_in_use(connection))
-        {
-            if let Ok(id) = connection.stack.stack() {
+        for record in self.connections.iter().filter(|record| record.phase != Phase::Released) {
+            if let Ok(id) = record.stack.stack() {
                 *counts.entry(id).or_default() += 1;
             }
         }
@@ -90,8 +86,4 @@ impl Ledger {
             frames.retain(|frame| Arc::strong_count(frame) > 1);
         }
     }
-}
-
-fn is_in_use(connection: &Connection) -> bool {
-    connection.phase != Phase::Released
 }

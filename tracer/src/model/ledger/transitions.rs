@@ -1,7 +1,5 @@
 //! What each event does to its connection.
 
-use std::net::SocketAddr;
-
 use super::{EARLY_LIMIT, EarlyClose, Ledger};
 use crate::model::{
     connection::{Connection, ConnectionId, Phase},
@@ -32,21 +30,13 @@ pub(in crate::model) enum Entrance {
 
 impl Ledger {
     pub(super) fn opened(&mut self, id: ConnectionId, at: Time, opening: Opening, facts: &mut Vec<Fact>) {
-        match self.connections.get(&id) {
+        let before = self.connections.get_mut(id);
+        match before.map(|(record, group)| (record.phase, record.older, record.life(), group)) {
             // A snapshot came before the hook: what it found, in a queue or an instant before, is seen opening after all.
-            Some(Connection {
-                phase: Phase::Unaccepted { .. },
-                ..
-            }) => self.forget_waiting(id, at),
-            Some(&Connection {
-                older: true,
-                group,
-                phase,
-                life,
-                ..
-            }) => {
+            Some((Phase::Unaccepted { .. }, ..)) => self.forget_waiting(id, at),
+            Some((phase, true, life, group)) => {
                 self.each_tally(group, at, |tally| tally.unfind(phase));
-                self.connections.remove(&id);
+                self.connections.remove(id);
                 if phase.is_held() {
                     facts.push(Fact::Retracted { id, group, life });
                 }
@@ -114,7 +104,7 @@ impl Ledger {
             life,
             traffic: None,
         };
-        self.connections.insert(id, connection);
+        self.connections.insert(id, &connection);
         match (phase, entrance) {
             (Phase::Unaccepted { .. }, _) => {
                 self.each_tally(group, at, |tally| tally.unaccepted += 1);
@@ -149,8 +139,9 @@ impl Ledger {
 
     /// Takes a connection out of the books that nobody has accepted.
     pub(in crate::model) fn forget_waiting(&mut self, id: ConnectionId, at: Time) {
-        if let Some(connection) = self.connections.remove(&id) {
-            self.each_tally(connection.group, at, Tally::stop_waiting);
+        if let Some((_, group)) = self.connections.get_mut(id) {
+            self.connections.remove(id);
+            self.each_tally(group, at, Tally::stop_waiting);
         }
     }
 
@@ -165,17 +156,16 @@ impl Ledger {
             // Only connections get there, so the establishment was missed if it was not told.
             self.established(id, at, facts);
         }
-        let Some(connection) = self.connections.get_mut(&id) else {
+        let Some((record, group)) = self.connections.get_mut(id) else {
             // While a snapshot is read, it may be of a socket whose row is not entered yet: no orphan.
             self.irregularities.orphans += u64::from(self.ended_meanwhile.is_none());
             return;
         };
-        let group = connection.group;
-        let before = connection.phase;
+        let before = record.phase;
         let after = match (before, change) {
             (Phase::Connecting, StateChange::Established { local_port }) => {
                 if local_port != 0 {
-                    connection.local = SocketAddr::new(connection.local.ip(), local_port);
+                    record.set_local_port(local_port);
                 }
                 return self.established(id, at, facts);
             }
@@ -191,9 +181,9 @@ impl Ledger {
         if after == before {
             return;
         }
-        connection.enter(after, at);
-        let lost_peer = matches!(after, Phase::HalfClosedRemote | Phase::DeadHeld)
-            && connection.lose_peer(Start::Seen(at));
+        record.enter(after, at);
+        let lost_peer =
+            matches!(after, Phase::HalfClosedRemote | Phase::DeadHeld) && record.lose_peer(Start::Seen(at));
         let phase = after;
         self.note(Fact::Turned { id, at, phase }, facts);
         match after {
@@ -210,16 +200,13 @@ impl Ledger {
 
     /// An attempt became a connection. Does nothing in any other phase.
     fn established(&mut self, id: ConnectionId, at: Time, facts: &mut Vec<Fact>) {
-        let Some(connection) = self.connections.get_mut(&id) else {
+        let Some((record, group)) = self.connections.get_mut(id) else {
             return;
         };
-        if connection.phase != Phase::Connecting {
+        if record.phase != Phase::Connecting {
             return;
         }
-        connection.opened = at;
-        connection.life.opened = Start::Seen(at);
-        connection.enter(Phase::Open, at);
-        let group = connection.group;
+        record.open(at);
         self.each_tally(group, at, |tally| tally.attempt_over(false));
         self.count_open(id, group, at, facts);
     }
@@ -229,22 +216,16 @@ impl Ledger {
             // Only does something where the establishment was missed.
             self.established(id, at, facts);
         }
-        let Some(connection) = self.connections.get_mut(&id) else {
+        let Some((record, group)) = self.connections.get_mut(id) else {
             self.remember_early(id, EarlyClose { at, connected });
             return;
         };
-        let Connection {
-            group,
-            opened,
-            phase,
-            phase_since,
-            life,
-            ..
-        } = *connection;
+        let (opened, phase, phase_since, life) =
+            (record.opened, record.phase, record.phase_since, record.life());
         if phase == Phase::Released {
             return;
         }
-        connection.enter(Phase::Released, at);
+        self.connections.release(id, at);
         match phase {
             Phase::Connecting => {
                 self.count_failure(group, at, 0);
@@ -267,7 +248,7 @@ impl Ledger {
 
     pub(super) fn ended(&mut self, id: ConnectionId, at: Time, cause: EndCause, facts: &mut Vec<Fact>) {
         self.released(id, at, false, facts);
-        if self.connections.remove(&id).is_some() {
+        if self.connections.remove(id) {
             if let Some(ended) = &mut self.ended_meanwhile {
                 ended.insert(id);
             }

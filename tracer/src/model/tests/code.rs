@@ -53,7 +53,7 @@ fn books() -> Books {
 }
 
 fn code(books: &Books) -> Code {
-    Code::of(&books.ledger, |_| true, 2)
+    Code::of(&books.ledger, books.ledger.connections().map(|(_, connection)| connection), 2)
 }
 
 #[test]

@@ -110,8 +110,11 @@ impl Books {
     }
 
     fn reconcile(&mut self, snapshot: &Snapshot) -> Reconciled {
-        self.ledger
-            .reconcile(snapshot, at(101), |_| true, &mut self.facts)
+        let found = self
+            .ledger
+            .reconcile(snapshot, at(101), |_| true, &mut self.facts);
+        super::assert_indexed(&self.ledger);
+        found
     }
 
     /// Open, opened, found, closed.

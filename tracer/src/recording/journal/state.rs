@@ -14,10 +14,7 @@ use crate::{
 impl Journal {
     /// Tells what is open.
     pub fn state(&mut self, ledger: &Ledger, now: Time) {
-        let mut connections: Vec<(ConnectionId, Connection)> = ledger
-            .connections()
-            .map(|(id, connection)| (id, connection.clone()))
-            .collect();
+        let mut connections: Vec<(ConnectionId, Connection)> = ledger.connections().collect();
         connections.sort_unstable_by_key(|(id, _)| *id);
         let (ts, _) = self.stamp(now);
         for (id, trace) in ledger.traces() {

@@ -52,7 +52,7 @@ impl Books {
         self.ledger.tick(now);
     }
 
-    fn get(&self, id: u64) -> Option<&Connection> {
+    fn get(&self, id: u64) -> Option<Connection> {
         let mut connections = self.ledger.connections();
         connections
             .find(|(known, _)| *known == ConnectionId(id))

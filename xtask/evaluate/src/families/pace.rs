@@ -36,8 +36,7 @@ pub(super) const FAMILIES: &[Family] = &[
         2.0,
         torrent,
         "uses up limits of 64 to 4096 in 1 to 20 min",
-    )
-    .held_out(),
+    ),
     Family::leak(
         "L_one_an_hour",
         96.0,
@@ -56,8 +55,7 @@ pub(super) const FAMILIES: &[Family] = &[
         48.0,
         rolling_restarts,
         "restarted every 1 to 4 hours, and leaking in each life",
-    )
-    .held_out(),
+    ),
 ];
 
 fn demo(r: &mut Random, s: &mut Scene) {

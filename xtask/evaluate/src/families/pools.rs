@@ -38,8 +38,7 @@ pub(super) const FAMILIES: &[Family] = &[
         48.0,
         pool_creep,
         "a pool without idle timeout whose record load creeps up over a day",
-    )
-    .held_out(),
+    ),
     Family::healthy(
         "H_long_poll",
         24.0,

@@ -80,8 +80,7 @@ pub(super) const FAMILIES: &[Family] = &[
         60.0,
         pool_resize,
         "a pool that is made larger by configuration, several times",
-    )
-    .held_out(),
+    ),
     Family::healthy(
         "Z_H_kafka_rebalance",
         48.0,

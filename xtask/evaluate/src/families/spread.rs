@@ -23,8 +23,7 @@ pub(super) const FAMILIES: &[Family] = &[
         48.0,
         spread_clients,
         "clients of all addresses vanish, and the server keeps their connections",
-    )
-    .held_out(),
+    ),
     Family::leak(
         "L_prefork",
         36.0,
@@ -49,8 +48,7 @@ pub(super) const FAMILIES: &[Family] = &[
         48.0,
         discovery,
         "ever more backends, found one after the other, each with a connection or two",
-    )
-    .held_out(),
+    ),
     Family::healthy(
         "H_crawler",
         24.0,

@@ -29,7 +29,9 @@ const ALARMS: f64 = 0.3;
 /// One row per requirement.
 pub fn table(results: &[Result]) -> Grid {
     let mut grid = Grid::new(["what must hold", "wanted", "measured", "met"]);
-    let held_out = |result: &&Result| result.family.set == Set::HeldOut && result.disturbance.is_none();
+    let held_out = |result: &&Result| {
+        matches!(result.family.set, Set::HeldOut | Set::Blind) && result.disturbance.is_none()
+    };
     let outcomes: Vec<&Outcome> = results.iter().filter(held_out).filter_map(tracer).collect();
     if !outcomes.is_empty() {
         whole(&mut grid, &Summary::of(outcomes));
@@ -60,7 +62,7 @@ pub fn table(results: &[Result]) -> Grid {
     grid
 }
 
-/// Over all held-out families.
+/// Over all held-out families, the blind ones among them.
 fn whole(grid: &mut Grid, summary: &Summary) {
     let mut row = |what: &str, wanted: String, measured: String, is_met: bool| {
         grid.row([format!("held out: {what}"), wanted, measured, met(is_met)]);

@@ -20,21 +20,21 @@ pub(super) const FAMILIES: &[Family] = &[
         proxy,
         "an office's tunnels through a proxy, with a heavy tail",
     )
-    .held_out(),
+    .blind(),
     Family::healthy(
         "B_H_swarm",
         36.0,
         swarm,
         "peers of a swarm, up to the most that are wanted",
     )
-    .held_out(),
+    .blind(),
     Family::healthy(
         "B_H_functions",
         48.0,
         functions,
         "functions that each hold a connection until their instance is retired",
     )
-    .held_out(),
+    .blind(),
 ];
 
 /// Squid: CONNECT tunnels live as long as both sides want, a day at most (`client_lifetime`); 15 min of silence end

@@ -1,0 +1,145 @@
+//! Records as the kernel programs write them: connections that come, stay for a while, and go.
+
+use std::collections::VecDeque;
+
+use tracer_common::{
+    event::{COMM_LEN, Change, Opened, kind},
+    socket::{direction, tcp},
+};
+use zerocopy::IntoBytes as _;
+
+use crate::world::{BEGIN, World, port};
+
+/// Records, one after the other.
+#[derive(Default)]
+pub struct Batch {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Batch {
+    /// The records.
+    pub fn records(&self) -> impl Iterator<Item = &[u8]> {
+        let mut from = 0;
+        self.ends.iter().filter_map(move |end| {
+            let record = self.bytes.get(from..*end);
+            from = *end;
+            record
+        })
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    fn push(&mut self, record: &[u8]) {
+        self.bytes.extend_from_slice(record);
+        self.ends.push(self.bytes.len());
+    }
+}
+
+/// A steady load: so many are open, and each that opens lets the oldest go.
+pub struct Stream {
+    world: World,
+    open: usize,
+    /// Nanoseconds from one connection to the next.
+    every: u64,
+    held: VecDeque<u64>,
+    next: u64,
+    now: u64,
+}
+
+impl Stream {
+    /// With so many open once it is steady, and so many new ones in a second.
+    pub fn new(world: World, open: usize, per_second: u64) -> Self {
+        Self {
+            world,
+            open,
+            every: 1_000_000_000 / per_second.max(1),
+            held: VecDeque::with_capacity(open + 1),
+            next: 1,
+            now: BEGIN.0,
+        }
+    }
+
+    /// The records of so many connections: opened, established, and once it is steady released and ended.
+    pub fn batch(&mut self, connections: usize) -> Batch {
+        let mut batch = Batch::default();
+        for _ in 0..connections {
+            self.now += self.every;
+            let id = self.next;
+            self.next += 1;
+            batch.push(self.opened(id).as_bytes());
+            let established = Change {
+                from: tcp::SYN_SENT,
+                to: tcp::ESTABLISHED,
+                local_port: port(id),
+                ..self.change(id, kind::STATE)
+            };
+            batch.push(established.as_bytes());
+            self.held.push_back(id);
+            if self.held.len() > self.open
+                && let Some(oldest) = self.held.pop_front()
+            {
+                let released = Change {
+                    from: tcp::ESTABLISHED,
+                    ..self.change(oldest, kind::RELEASED)
+                };
+                batch.push(released.as_bytes());
+                batch.push(self.change(oldest, kind::ENDED).as_bytes());
+            }
+        }
+        batch
+    }
+
+    fn opened(&self, id: u64) -> Opened {
+        // Not in turn: a prime step visits all groups, far from each other.
+        let group = u32::try_from(id.wrapping_mul(7_919) % u64::from(self.world.groups())).unwrap_or(0);
+        let process = self.world.process(group);
+        let peer = self.world.peer(group);
+        let mut comm = [0; COMM_LEN];
+        comm[..6].copy_from_slice(b"worker");
+        Opened {
+            ts: self.now,
+            id,
+            kind: kind::OPENED,
+            direction: direction::OUTBOUND,
+            state: tcp::SYN_SENT,
+            flags: 0,
+            tgid: process.pid,
+            start: process.start.0,
+            netns: 4_026_531_840,
+            local_port: 0,
+            remote_port: peer.port(),
+            local: mapped([192, 168, 1, 1]),
+            remote: match peer.ip() {
+                std::net::IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
+                std::net::IpAddr::V6(address) => address.octets(),
+            },
+            comm,
+        }
+    }
+
+    fn change(&self, id: u64, kind: u8) -> Change {
+        Change {
+            ts: self.now,
+            id,
+            kind,
+            from: 0,
+            to: 0,
+            cause: 0,
+            local_port: 0,
+            error: 0,
+        }
+    }
+}
+
+fn mapped(address: [u8; 4]) -> [u8; 16] {
+    std::net::Ipv4Addr::from(address).to_ipv6_mapped().octets()
+}
