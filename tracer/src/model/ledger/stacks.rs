@@ -68,7 +68,11 @@ impl Ledger {
     /// How many connections that are held, or attempted, each stack has opened. Looks at every connection there is.
     pub fn open_by_stack(&self) -> HashMap<StackId, u32> {
         let mut counts = HashMap::new();
-        for record in self.connections.iter().filter(|record| record.phase != Phase::Released) {
+        for record in self
+            .connections
+            .iter()
+            .filter(|record| record.phase != Phase::Released)
+        {
             if let Ok(id) = record.stack.stack() {
                 *counts.entry(id).or_default() += 1;
             }

@@ -53,7 +53,11 @@ fn books() -> Books {
 }
 
 fn code(books: &Books) -> Code {
-    Code::of(&books.ledger, books.ledger.connections().map(|(_, connection)| connection), 2)
+    Code::of(
+        &books.ledger,
+        books.ledger.connections().map(|(_, connection)| connection),
+        2,
+    )
 }
 
 #[test]
@@ -166,7 +170,7 @@ fn folded_stacks_begin_with_the_process_and_end_with_the_number() {
     books.tell(20, 20, EventKind::Opened(opening));
     let lines = folded::lines(&folded::stacks(&books.ledger));
     let expected = "\
-a:b\\nc[3];[stack unavailable: older than the tracer] 1
+a:b\\x0ac[3];[stack unavailable: older than the tracer] 1
 program-1[1];main (x.c:99);leak (x.c:42);connect (x.c:1) 3
 ";
     assert_eq!(lines, expected);
