@@ -57,6 +57,10 @@ pub fn grafted<A: Access>(ctx: &impl EbpfContext, sock: Sock<A>) {
     let key = sock.key();
     // The slot is missed if the thread changed the CPU between the two, which costs a lookup.
     let was_returned = LAST_ACCEPT.get(0) == Some(&key);
+    if was_returned {
+        // Used up: the same address may be another socket's next time, and that one's return may be missed.
+        let _: Result<(), i32> = LAST_ACCEPT.set(0, 0, 0);
+    }
     if !was_returned && table::get(key).is_none() {
         accepted(ctx, sock);
     }
