@@ -9,7 +9,7 @@ use std::{
 
 /// How long anything may take that takes milliseconds on an idle machine. A guest with emulated processors on a busy
 /// host is a hundred times slower.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The lines of a pipe, without their newlines.
 pub struct Lines(Receiver<Vec<u8>>);
