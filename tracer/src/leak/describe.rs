@@ -87,7 +87,7 @@ pub fn leak(sight: &Sight, ledger: &Ledger, thresholds: &Thresholds, now: Time) 
         .per_hour
         .zip(standing)
         .and_then(|(rate, standing)| forecast(rate, &standing, picture.as_ref()));
-    let class = class(&census, key.direction(), is_unused(used));
+    let class = class(&census, key.direction(), used.is_some_and(Use::is_unused));
     let explanations = explanations(&Circumstances {
         window: now.since(sight.since),
         class,
@@ -248,11 +248,6 @@ fn forecast(rate: Interval, standing: &Standing, picture: Option<&Picture>) -> O
     })
 }
 
-/// Whether nearly all are silent.
-const fn is_unused(used: Option<Use>) -> bool {
-    matches!(used, Some(Use::Forgotten | Use::Quiet))
-}
-
 fn explanations(circumstances: &Circumstances) -> Vec<Explanation> {
     let Circumstances {
         window,
@@ -268,7 +263,7 @@ fn explanations(circumstances: &Circumstances) -> Vec<Explanation> {
         Class::CloseMissing | Class::ErrorsIgnored | Class::BlackHole
     )
     .then_some(RuledOut::Useless);
-    let unused = is_unused(used).then_some(RuledOut::Unused);
+    let unused = used.is_some_and(Use::is_unused).then_some(RuledOut::Unused);
     let beat = has_beat.then_some(RuledOut::Beat);
     let long = (window >= DAY).then_some(RuledOut::LongerThanADay);
     // What is in use may have been given that much.

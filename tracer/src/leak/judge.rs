@@ -160,7 +160,7 @@ fn is_rollup_of_many(
     }
     let parts = parts(watch, population, ledger);
     let usage = usage.map(|usage| usage.verdict(thresholds));
-    let is_unused = matches!(usage, Some(Use::Forgotten | Use::Quiet));
+    let is_unused = usage.is_some_and(Use::is_unused);
     let is_thick = survivors >= f64::from(parts.saturating_mul(MORE_THAN_A_MESH));
     #[expect(clippy::cast_precision_loss, reason = "a number of descriptors")]
     let has_much = watch

@@ -47,6 +47,13 @@ pub enum Use {
     Unclear,
 }
 
+impl Use {
+    /// Whether nearly all are silent.
+    pub const fn is_unused(self) -> bool {
+        matches!(self, Self::Forgotten | Self::Quiet)
+    }
+}
+
 impl Usage {
     /// Of the connections of a watch that opened in a window and are at least this old: what was there before is not what
     /// grows. Silence of `long` is longer than common idle timeouts. `None` if nobody tells what connections carry, or there are none.
