@@ -58,12 +58,9 @@ fuzz_target!(|data: &[u8]| {
 
 fn balance(ledger: &Ledger, facts: &[Fact]) {
     let total = ledger.total();
-    let opened = facts
-        .iter()
-        .filter(|fact| matches!(fact, Fact::Opened { .. }))
-        .count();
-    assert_eq!(total.opened, opened as u64);
-    assert_eq!(total.closed, (facts.len() - opened) as u64);
+    let count = |wanted: fn(&Fact) -> bool| facts.iter().filter(|fact| wanted(fact)).count() as u64;
+    assert_eq!(total.opened, count(|fact| matches!(fact, Fact::Opened { .. })));
+    assert_eq!(total.closed, count(|fact| matches!(fact, Fact::Closed { .. })));
     let phases = || ledger.connections().map(|(_, connection)| connection.phase);
     assert_eq!(
         total.open as usize,
