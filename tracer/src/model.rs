@@ -14,6 +14,7 @@ pub mod listener;
 pub mod name;
 pub mod process;
 mod reconcile;
+pub mod short;
 pub mod slab;
 pub mod snapshot;
 pub mod tally;

@@ -3,7 +3,6 @@
 mod accounts;
 mod look;
 mod pipeline;
-mod released;
 mod simulation;
 
 use std::{
@@ -100,9 +99,7 @@ async fn trace(settings: &Settings, started: Started, recorder: Option<Recorder>
     let degraded = session.coverage().degraded().into_iter();
     let degraded = degraded.chain(look.degraded(&session)).collect();
     pipeline.started(&session, &look, degraded, boot_time())?;
-    for record in &pending {
-        pipeline.take(record);
-    }
+    pipeline.take_pending(&pending);
 
     reconcile(&mut session, &mut look, &mut reader, &mut pipeline);
     let mut next_reconcile = ticker(settings.reconcile);
@@ -142,7 +139,7 @@ async fn trace(settings: &Settings, started: Started, recorder: Option<Recorder>
             _ = hung_up.recv() => break "hung up",
             () = at(end) => break "finished",
         }
-        more = reader.drain(BATCH, |record| pipeline.take(record));
+        more = pipeline.drain(&mut reader, BATCH);
         if let Some(log) = &mut kernel_log {
             log.flush();
         }
@@ -150,7 +147,7 @@ async fn trace(settings: &Settings, started: Started, recorder: Option<Recorder>
     session.detach();
     // A program that is running on another CPU may still have something to say.
     let patience = Instant::now() + LAST_WORDS;
-    while reader.drain(BATCH, |record| pipeline.take(record))
+    while pipeline.drain(&mut reader, BATCH)
         || (pipeline.awaits_records(&session) && Instant::now() < patience)
     {}
     pipeline.finish(&mut session, boot_time(), reason)
@@ -167,7 +164,7 @@ fn reconcile(session: &mut Session, look: &mut Look, reader: &mut Reader, pipeli
         let patience = Instant::now() + LAST_WORDS;
         while pipeline.received() < submitted && Instant::now() < patience {
             // Not even one: a record before it is still being written.
-            if !reader.drain(1, |record| pipeline.take(record)) {
+            if !pipeline.drain(reader, 1) {
                 std::thread::yield_now();
             }
         }

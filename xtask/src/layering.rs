@@ -4,12 +4,13 @@
 use crate::source::{self, Source};
 
 /// Directories and files of the core.
-const PURE: [&str; 18] = [
+const PURE: [&str; 19] = [
     "tracer/src/btf",
     "tracer/src/model",
     "tracer/src/leak",
     "tracer/src/output",
     "tracer/src/ingest/decode",
+    "tracer/src/ingest/released",
     "tracer/src/ingest/rows",
     "tracer/src/bpf/plan",
     "tracer/src/enrich/cgroup",

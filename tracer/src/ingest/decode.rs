@@ -1,13 +1,13 @@
 //! Decodes ring buffer records. Pure, and never panics: a record that makes no sense is an error to be counted.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use bytes::{Buf, TryGetError};
 use thiserror::Error;
 use tracer_common::{
-    event::{COMM_LEN, Change, Opened, cause, flag, kind},
+    event::{Change, KIND_OFFSET, Opened, cause, flag, kind},
     socket::tcp,
 };
+use zerocopy::FromBytes;
 
 use crate::model::{
     connection::{ConnectionId, Direction, ProcessId},
@@ -56,104 +56,107 @@ pub enum DecodeError {
 /// # Errors
 /// When the bytes are no record that the kernel programs write.
 pub fn decode(record: &[u8]) -> Result<Event, DecodeError> {
-    let length = record.len();
-    let mut rest = record;
-    let event = read(&mut rest).unwrap_or(Err(DecodeError::Truncated { length }))?;
+    match record.get(KIND_OFFSET) {
+        Some(&kind::OPENED) => {
+            let opened: Opened = whole(record)?;
+            Ok(Event {
+                at: Time(opened.ts),
+                id: ConnectionId(opened.id),
+                kind: EventKind::Opened(opening(&opened)?),
+            })
+        }
+        Some(&(kind::STATE | kind::RELEASED | kind::ENDED)) => {
+            let changed: Change = whole(record)?;
+            Ok(Event {
+                at: Time(changed.ts),
+                id: ConnectionId(changed.id),
+                kind: change(changed)?,
+            })
+        }
+        Some(&unknown) => Err(DecodeError::Kind(unknown)),
+        None => Err(truncated(record)),
+    }
+}
+
+/// The bytes as a record, no more and no less.
+fn whole<T: FromBytes>(record: &[u8]) -> Result<T, DecodeError> {
+    let (whole, rest) = T::read_from_prefix(record).map_err(|_| truncated(record))?;
     match rest.len() {
-        0 => Ok(event),
+        0 => Ok(whole),
         extra => Err(DecodeError::TooLong { extra }),
     }
 }
 
-/// Reads the fields in the order of [`Opened`] and [`Change`]; the outer error is "too short".
-fn read(record: &mut &[u8]) -> Result<Result<Event, DecodeError>, TryGetError> {
-    let at = Time(record.try_get_u64_ne()?);
-    let id = ConnectionId(record.try_get_u64_ne()?);
-    let kind = match record.try_get_u8()? {
-        kind::OPENED => read_opened(record)?.map(EventKind::Opened),
-        kind @ (kind::STATE | kind::RELEASED | kind::ENDED) => read_change(kind, record)?,
-        unknown => Err(DecodeError::Kind(unknown)),
-    };
-    Ok(kind.map(|kind| Event { at, id, kind }))
+const fn truncated(record: &[u8]) -> DecodeError {
+    DecodeError::Truncated { length: record.len() }
 }
 
-fn read_opened(record: &mut &[u8]) -> Result<Result<Opening, DecodeError>, TryGetError> {
-    let direction = record.try_get_u8()?;
-    let state = record.try_get_u8()?;
-    let flags = record.try_get_u8()?;
-    let pid = record.try_get_u32_ne()?;
-    let start = Time(record.try_get_u64_ne()?);
-    let netns = record.try_get_u32_ne()?;
-    let local_port = record.try_get_u16_ne()?;
-    let remote_port = record.try_get_u16_ne()?;
-    let local = address(record)?;
-    let remote = address(record)?;
-    let mut comm = [0; COMM_LEN];
-    record.try_copy_to_slice(&mut comm)?;
-    let Some(direction) = Direction::from_number(direction) else {
-        return Ok(Err(DecodeError::Direction(direction)));
-    };
-    if !(tcp::ESTABLISHED..=tcp::CLOSING).contains(&state) {
-        return Ok(Err(DecodeError::State(state)));
+fn opening(opened: &Opened) -> Result<Opening, DecodeError> {
+    let direction =
+        Direction::from_number(opened.direction).ok_or(DecodeError::Direction(opened.direction))?;
+    if !(tcp::ESTABLISHED..=tcp::CLOSING).contains(&opened.state) {
+        return Err(DecodeError::State(opened.state));
     }
-    let from_kernel = flags & flag::KERNEL != 0;
-    Ok(Ok(Opening {
+    let from_kernel = opened.flags & flag::KERNEL != 0;
+    Ok(Opening {
         process: if from_kernel {
             ProcessId::KERNEL
         } else {
-            ProcessId { pid, start }
+            ProcessId {
+                pid: opened.tgid,
+                start: Time(opened.start),
+            }
         },
         comm: if from_kernel {
             Comm::from("kernel")
         } else {
-            Comm::new(comm)
+            Comm::new(opened.comm)
         },
         direction,
         // An outbound connection is told of before its handshake, whatever the state says at that moment: a hook
         // on the transition to SYN_SENT runs before the kernel stores it.
         connecting: direction == Direction::Outbound,
-        local: SocketAddr::new(local, local_port),
-        peer: SocketAddr::new(remote, remote_port),
-        netns,
-    }))
-}
-
-fn read_change(kind: u8, record: &mut &[u8]) -> Result<Result<EventKind, DecodeError>, TryGetError> {
-    let from = record.try_get_u8()?;
-    let to = record.try_get_u8()?;
-    let cause = record.try_get_u8()?;
-    let local_port = record.try_get_u16_ne()?;
-    let error = record.try_get_u16_ne()?;
-    Ok(match kind {
-        kind::RELEASED => Ok(EventKind::Released {
-            connected: matches!(from, tcp::ESTABLISHED | tcp::CLOSE_WAIT),
-        }),
-        kind::ENDED => match cause {
-            cause::DESTROYED => Ok(EventKind::Ended(EndCause::Destroyed)),
-            cause::RECONNECTED => Ok(EventKind::Ended(EndCause::Reconnected)),
-            cause::UNOBSERVED => Ok(EventKind::Ended(EndCause::Unobserved)),
-            unknown => Err(DecodeError::Cause(unknown)),
-        },
-        _ => match to {
-            tcp::ESTABLISHED => Ok(EventKind::State(StateChange::Established { local_port })),
-            tcp::CLOSE_WAIT => Ok(EventKind::State(StateChange::PeerClosed)),
-            tcp::FIN_WAIT1 | tcp::LAST_ACK => Ok(EventKind::State(StateChange::ShutDown)),
-            tcp::CLOSE => Ok(EventKind::State(StateChange::Closed { error })),
-            unknown => Err(DecodeError::State(unknown)),
-        },
+        local: SocketAddr::new(canonical(opened.local), opened.local_port),
+        peer: SocketAddr::new(canonical(opened.remote), opened.remote_port),
+        netns: opened.netns,
     })
 }
 
-/// An address; IPv4-mapped IPv6 is IPv4, whichever kind of socket spoke it.
-pub(super) fn address(record: &mut &[u8]) -> Result<IpAddr, TryGetError> {
-    Ok(Ipv6Addr::from_bits(record.try_get_u128()?).to_canonical())
+fn change(changed: Change) -> Result<EventKind, DecodeError> {
+    let Change {
+        local_port, error, ..
+    } = changed;
+    Ok(match changed.kind {
+        kind::RELEASED => EventKind::Released {
+            connected: matches!(changed.from, tcp::ESTABLISHED | tcp::CLOSE_WAIT),
+        },
+        kind::ENDED => EventKind::Ended(match changed.cause {
+            cause::DESTROYED => EndCause::Destroyed,
+            cause::RECONNECTED => EndCause::Reconnected,
+            cause::UNOBSERVED => EndCause::Unobserved,
+            unknown => return Err(DecodeError::Cause(unknown)),
+        }),
+        _ => EventKind::State(match changed.to {
+            tcp::ESTABLISHED => StateChange::Established { local_port },
+            tcp::CLOSE_WAIT => StateChange::PeerClosed,
+            tcp::FIN_WAIT1 | tcp::LAST_ACK => StateChange::ShutDown,
+            tcp::CLOSE => StateChange::Closed { error },
+            unknown => return Err(DecodeError::State(unknown)),
+        }),
+    })
 }
 
-const _: () = {
-    // The reads above follow the declarations field by field.
-    assert!(size_of::<Opened>() == 8 + 8 + 1 + 3 + 4 + 8 + 4 + 2 + 2 + 16 + 16 + COMM_LEN);
-    assert!(size_of::<Change>() == 8 + 8 + 1 + 3 + 2 + 2);
-};
+/// An address as the kernel side writes it; IPv4-mapped IPv6 is IPv4, whichever kind of socket spoke it.
+pub(super) fn canonical(octets: [u8; 16]) -> IpAddr {
+    const MAPPED: u128 = 0xffff;
+    let bits = u128::from_be_bytes(octets);
+    #[expect(clippy::cast_possible_truncation, reason = "the last 32 bits are the address")]
+    if bits >> u32::BITS == MAPPED {
+        Ipv4Addr::from_bits(bits as u32).into()
+    } else {
+        Ipv6Addr::from_bits(bits).into()
+    }
+}
 
 #[cfg(test)]
 #[path = "decode_tests.rs"]

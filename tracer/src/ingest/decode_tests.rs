@@ -1,7 +1,10 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use proptest::{collection::vec, prelude::*};
-use tracer_common::socket::{direction, v4_mapped};
+use tracer_common::{
+    event::COMM_LEN,
+    socket::{direction, v4_mapped},
+};
 use zerocopy::IntoBytes as _;
 
 use super::*;

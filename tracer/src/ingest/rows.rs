@@ -12,7 +12,7 @@ use tracer_common::{
     socket::tcp,
 };
 
-use super::decode::{DecodeError, address};
+use super::decode::{DecodeError, canonical};
 use crate::model::{
     connection::{ConnectionId, Phase, ProcessId},
     name::Comm,
@@ -103,6 +103,12 @@ pub fn first_jiffies(mut bytes: &[u8]) -> Option<(Time, u64)> {
             _ => return None,
         }
     }
+}
+
+fn address(row: &mut &[u8]) -> Result<IpAddr, TryGetError> {
+    let mut octets = [0; 16];
+    row.try_copy_to_slice(&mut octets)?;
+    Ok(canonical(octets))
 }
 
 /// [`HeldRow`].

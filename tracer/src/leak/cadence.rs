@@ -31,13 +31,13 @@ pub struct Beat {
 }
 
 impl Beat {
-    /// Takes in an opening.
-    pub fn opened(&mut self, at: Time) {
+    /// Takes in so many openings, all of one burst.
+    pub fn opened(&mut self, count: u32, at: Time) {
         let at = u64::try_from(at.since(Time(0)).as_millis()).unwrap_or(u64::MAX);
         let together = u64::try_from(TOGETHER.as_millis()).unwrap_or(u64::MAX);
         let since = at.saturating_sub(self.began);
         if self.began != 0 && since < together {
-            self.size = self.size.saturating_add(1);
+            self.size = self.size.saturating_add(count);
             return;
         }
         if self.began != 0 {
@@ -50,7 +50,7 @@ impl Beat {
             self.sizes += (seconds(u64::from(self.size) * 1000) - self.sizes) * weight;
         }
         self.began = at;
-        self.size = 1;
+        self.size = count;
     }
 
     /// The beat, if there is one.

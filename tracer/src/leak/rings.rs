@@ -147,6 +147,9 @@ pub struct Rings {
     late: Cohorts,
     long: [Long; SCALES],
     now: Step,
+    /// Of those that opened in the base period of now: open still. They are in no cohort until it ends, for then an
+    /// event need not touch one of each scale.
+    fresh: u32,
     since: Step,
     /// Members now, older ones included.
     pub total: u32,
@@ -161,6 +164,7 @@ impl Rings {
             late: Default::default(),
             long: Default::default(),
             now,
+            fresh: 0,
             since: now,
             total: 0,
         }
@@ -180,6 +184,9 @@ impl Rings {
                 since: self.since,
                 ..Self::new(to)
             };
+        }
+        if self.now < to {
+            self.settle();
         }
         while self.now < to {
             let next = Step(self.now.0 + 1);
@@ -241,8 +248,12 @@ impl Rings {
             return;
         };
         // What is born "later" comes from an event that was a little out of order.
-        let born = Step::of(born, phase).min(self.now).epochs();
-        let now = self.now.epochs();
+        let born = Step::of(born, phase).min(self.now);
+        if born == self.now {
+            self.fresh = self.fresh.saturating_add(1);
+            return;
+        }
+        let (born, now) = (born.epochs(), self.now.epochs());
         for (alive, (now, born)) in self.alive.iter_mut().zip(now.into_iter().zip(born)) {
             if let Some(slot) = cohort(now, born) {
                 change(alive, slot, |alive| alive.saturating_add(1));
@@ -260,15 +271,28 @@ impl Rings {
         self.remove(born, phase, false);
     }
 
+    /// The base period ends: what opened in it joins the cohorts of now.
+    fn settle(&mut self) {
+        let fresh = std::mem::take(&mut self.fresh);
+        for (alive, now) in self.alive.iter_mut().zip(self.now.epochs()) {
+            change(alive, now as usize % SLOTS, |alive| alive.saturating_add(fresh));
+        }
+    }
+
     fn remove(&mut self, born: Start, phase: u8, closed: bool) {
         self.total = self.total.saturating_sub(1);
-        let now = self.now.epochs();
         // Of what is older, only the age since the rings began is known.
         let (from, immature) = match born {
             Start::Seen(born) => (Step::of(born, phase).min(self.now), IMMATURE + 1),
             Start::Older => (self.since, IMMATURE),
         };
         let is_in_a_cohort = matches!(born, Start::Seen(_));
+        if is_in_a_cohort && from == self.now {
+            // Nothing of that age is late.
+            self.fresh = self.fresh.saturating_sub(1);
+            return;
+        }
+        let now = self.now.epochs();
         let rings = self.alive.iter_mut().zip(&mut self.late);
         for ((alive, late), (now, from)) in rings.zip(now.into_iter().zip(from.epochs())) {
             if is_in_a_cohort && let Some(slot) = cohort(now, from) {

@@ -130,6 +130,15 @@ impl Detector for RowRule {
                     self.observe(&Fact::Opened { id, group: to, at });
                 }
             }
+            Fact::Short { group, count, .. } => {
+                let watch = self.watched.entry(group).or_default();
+                watch.closed += u64::from(count);
+                watch.row = None;
+                if let Some(Alert { evidence, .. }) = &mut watch.alert {
+                    evidence.opened += u64::from(count);
+                    evidence.closed += u64::from(count);
+                }
+            }
             Fact::Closed { group, .. } => {
                 let watch = self.watched.entry(group).or_default();
                 watch.closed += 1;

@@ -237,7 +237,7 @@ impl Detector for SurvivorRule {
                 };
                 self.change(group, at, |watch| {
                     watch.opened = watch.opened.saturating_add(1);
-                    watch.beat.opened(at);
+                    watch.beat.opened(1, at);
                     watch.enter(life, at);
                 });
             }
@@ -255,6 +255,13 @@ impl Detector for SurvivorRule {
                 group, at, failed, ..
             } => self.change(group, at, |watch| watch.close_failed(failed)),
             Fact::Closed { group, at, life, .. } => self.change(group, at, |watch| watch.close(life)),
+            Fact::Short {
+                group,
+                count,
+                gone,
+                first,
+                last,
+            } => self.change(group, last, |watch| watch.pass(count, gone, first)),
             Fact::Retracted { group, life, .. } => {
                 let at = self.ticked.unwrap_or_default();
                 self.change(group, at, |watch| watch.leave(life));

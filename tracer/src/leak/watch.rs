@@ -323,15 +323,30 @@ impl Watch {
     pub fn close(&mut self, life: Life) {
         self.closed = self.closed.saturating_add(1);
         self.all.death(life.opened, self.phase);
-        if self.all.total <= self.high / 2 {
-            self.crest = self.crest.max(self.high);
-            self.high = self.all.total;
-        }
+        self.close_down();
         if let Some(since) = life.peer_gone {
             self.closed_gone = self.closed_gone.saturating_add(1);
             if let Some(gone) = &mut self.gone {
                 gone.death(since, self.phase);
             }
+        }
+    }
+
+    /// So many connections opened, from then on, and closed; so many after their peers had gone. As many in turn: each
+    /// of them was one more for a moment.
+    pub fn pass(&mut self, count: u32, gone: u32, first: Time) {
+        self.opened = self.opened.saturating_add(count.into());
+        self.closed = self.closed.saturating_add(count.into());
+        self.closed_gone = self.closed_gone.saturating_add(gone.into());
+        self.beat.opened(count, first);
+        self.high = self.high.max(self.all.total.saturating_add(1));
+        self.close_down();
+    }
+
+    fn close_down(&mut self) {
+        if self.all.total <= self.high / 2 {
+            self.crest = self.crest.max(self.high);
+            self.high = self.all.total;
         }
     }
 
@@ -463,12 +478,5 @@ fn vote(votes: &mut u8, is_candidate: bool, candidate: Candidate, candidates: &m
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The budget: 1.2 KiB for a group in which no peer is gone.
-    #[test]
-    fn a_watch_is_small() {
-        assert!(size_of::<Watch>() <= 1228, "{} bytes", size_of::<Watch>());
-    }
-}
+#[path = "watch_tests.rs"]
+mod tests;

@@ -96,6 +96,20 @@ pub enum Fact {
         /// Its life.
         life: Life,
     },
+    /// Connections opened and closed since the books were last looked at. None of them has a number: nothing else is
+    /// told of them.
+    Short {
+        /// In this group.
+        group: GroupKey,
+        /// How many.
+        count: u32,
+        /// Of these, that the peer closed first.
+        gone: u32,
+        /// When the first opened.
+        first: Time,
+        /// When the last closed.
+        last: Time,
+    },
     /// A snapshot found a connection with another process than the one it counted for: after `fork`, or passed on
     /// through a UNIX socket.
     Moved {

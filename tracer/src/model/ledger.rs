@@ -195,6 +195,14 @@ impl Ledger {
         }
     }
 
+    /// Whether nothing was ever told of a connection, and nobody is reading a snapshot, which may know it.
+    pub fn is_stranger(&self, id: ConnectionId) -> bool {
+        self.ended_meanwhile.is_none()
+            && !self.knows(id)
+            && !self.unwatched.contains(&id)
+            && !self.early.contains_key(&id)
+    }
+
     /// Whether a connection is in the books.
     pub(super) fn knows(&self, id: ConnectionId) -> bool {
         self.connections.contains(id)

@@ -19,10 +19,15 @@ pub struct Rate {
 impl Rate {
     /// Counts one event.
     pub fn add(&mut self, at: Time) {
+        self.add_all(1, at);
+    }
+
+    /// Counts several events of about the same time.
+    pub fn add_all(&mut self, count: u32, at: Time) {
         self.advance(slot(at));
         // An event that comes late counts in the newest slot: it is less than a slot away.
         if let Some(cell) = self.slots.get_mut(index(self.newest)) {
-            *cell = cell.saturating_add(1);
+            *cell = cell.saturating_add(count);
         }
     }
 
@@ -147,6 +152,12 @@ impl Tally {
         self.closed += 1;
     }
 
+    /// So many connections opened and closed.
+    pub fn pass(&mut self, count: u32) {
+        self.opened += u64::from(count);
+        self.closed += u64::from(count);
+    }
+
     /// An attempt began.
     pub fn attempt(&mut self) {
         self.connecting += 1;
@@ -192,14 +203,25 @@ impl Lifetimes {
         } else {
             i16::MIN
         };
-        match self.0.binary_search_by_key(&power, |bin| bin.power) {
+        self.add_bin(Bin { power, count: 1 });
+    }
+
+    /// Takes in all lifetimes of another.
+    pub fn add_all(&mut self, others: &Self) {
+        for bin in &others.0 {
+            self.add_bin(*bin);
+        }
+    }
+
+    fn add_bin(&mut self, more: Bin) {
+        match self.0.binary_search_by_key(&more.power, |bin| bin.power) {
             Ok(place) => {
                 if let Some(bin) = self.0.get_mut(place) {
-                    bin.count = bin.count.saturating_add(1);
+                    bin.count = bin.count.saturating_add(more.count);
                 }
             }
             Err(place) => {
-                self.0.insert(place, Bin { power, count: 1 });
+                self.0.insert(place, more);
                 if self.0.len() > BINS {
                     let shortest = self.0.remove(0);
                     if let Some(next) = self.0.first_mut() {

@@ -79,6 +79,13 @@ impl Trend {
         self.count(at, -1.0);
     }
 
+    /// So many opened and closed.
+    pub fn pass(&mut self, at: Time, count: u32) {
+        self.begin(at);
+        *self = self.faded(at);
+        self.all += 2.0 * f64::from(count);
+    }
+
     fn count(&mut self, at: Time, change: f64) {
         self.begin(at);
         *self = self.faded(at);

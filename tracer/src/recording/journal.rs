@@ -142,8 +142,9 @@ impl Journal {
                     self.carried(id, &connection);
                 }
             }
-            // The line of `Turned` says it, or `opened` of a connection that is known.
-            Fact::PeerGone { .. } | Fact::Failed { .. } | Fact::Retracted { .. } => {}
+            // The line of `Turned` says it, or `opened` of a connection that is known. Nothing is counted together where
+            // a journal is kept: a line is of one connection.
+            Fact::PeerGone { .. } | Fact::Failed { .. } | Fact::Retracted { .. } | Fact::Short { .. } => {}
         }
     }
 

@@ -4,14 +4,14 @@ use std::time::{Duration, SystemTime};
 
 use log::debug;
 
-use super::{accounts::Accounts, look::Look, released::Released, simulation::SimulatedLoss};
+use super::{accounts::Accounts, look::Look, simulation::SimulatedLoss};
 use crate::{
     analysis::{Analysis, Place, Processes},
     bpf::{environment, filter::Filter, session::Session},
     cli::settings::Settings,
     enrich,
     fallback::identity::KnownConnection,
-    ingest::decode::decode,
+    ingest::{decode::decode, intake::Intake, ring::Reader},
     model::{
         connection::ProcessId, event::EventKind, name::Comm, process::ProcessInfo, snapshot::Snapshot,
         time::Time,
@@ -44,7 +44,7 @@ pub struct Pipeline {
     accounts: Accounts,
     known: enrich::facts::Facts,
     simulated_loss: SimulatedLoss,
-    released: Released,
+    intake: Intake,
     /// What had been lost by the last tick.
     lost: u64,
     /// Whether the last reconciliation missed something.
@@ -82,7 +82,11 @@ impl Pipeline {
             accounts: Accounts::new(attached),
             known: enrich::facts::Facts::new(settings.analysis.limits.groups),
             simulated_loss: SimulatedLoss::new(settings.simulate_loss),
-            released: Released::new(),
+            intake: if recorder.is_some() {
+                Intake::one_by_one()
+            } else {
+                Intake::together()
+            },
             lost: 0,
             undecided: false,
             attached,
@@ -114,8 +118,28 @@ impl Pipeline {
         self.analysis.started(&watched, started, now)
     }
 
-    /// Takes in one record.
-    pub fn take(&mut self, record: &[u8]) {
+    /// Takes in at most so many of the records that wait; says whether there may be more.
+    pub fn drain(&mut self, reader: &mut Reader, limit: usize) -> bool {
+        let more = reader.drain(limit, |record| self.take(record));
+        self.settle();
+        more
+    }
+
+    /// Takes in records that were handed over while there was no [reader](Self::drain).
+    pub fn take_pending(&mut self, records: &[Vec<u8>]) {
+        for record in records {
+            self.take(record);
+        }
+        self.settle();
+    }
+
+    /// All that was [taken](Self::take) is in the books.
+    fn settle(&mut self) {
+        let Self { analysis, intake, .. } = self;
+        analysis.change(|ledger, facts| intake.settle(ledger, facts));
+    }
+
+    fn take(&mut self, record: &[u8]) {
         self.accounts.received += 1;
         if self.simulated_loss.strikes() {
             self.accounts.simulated += 1;
@@ -134,16 +158,8 @@ impl Pipeline {
         {
             opening.process.start = Ticks::of(opening.process.start).time();
         }
-        if self.released.outdates(&event) {
-            return;
-        }
-        let end = self.released.end_after(&event);
-        self.analysis.change(|ledger, facts| {
-            ledger.apply(&event, facts);
-            if let Some(end) = end {
-                ledger.apply(&end, facts);
-            }
-        });
+        let Self { analysis, intake, .. } = self;
+        analysis.change(|ledger, facts| intake.take(&event, ledger, facts));
         if let Some(recorder) = &mut self.recorder
             && let Some((journal, _)) = self.analysis.journal()
         {

@@ -1,7 +1,9 @@
 //! Books and rules, as live tracing and a replay put them together.
 
+use std::time::Duration;
+
 use tracer::{
-    ingest::decode::decode,
+    ingest::{decode::decode, intake::Intake},
     leak::{Detector as _, Parameters, Rules, finding::Finding, thresholds::Sensitivity},
     model::{
         connection::ConnectionId,
@@ -14,16 +16,22 @@ use tracer::{
     recording::journal::Journal,
 };
 
+/// How often live tracing empties the ring.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
 /// Everything between a record and a finding.
 pub struct Engine {
     /// The books.
     pub ledger: Ledger,
     rules: Rules,
+    intake: Intake,
     facts: Vec<Fact>,
     findings: Vec<Finding>,
     /// Findings so far.
     pub found: usize,
     now: Time,
+    /// When what was read was last entered.
+    looked: Time,
     /// What changes, if it is recorded.
     pub journal: Option<Journal>,
 }
@@ -39,10 +47,12 @@ impl Engine {
         Self {
             ledger: Ledger::new(limits),
             rules: Rules::new(&Parameters::new(Sensitivity::Normal), groups),
+            intake: Intake::together(),
             facts: Vec::new(),
             findings: Vec::new(),
             found: 0,
             now: Time(0),
+            looked: Time(0),
             journal: None,
         }
     }
@@ -50,10 +60,12 @@ impl Engine {
     /// Keeps a journal from now on.
     pub fn keep_journal(&mut self) {
         self.ledger.keep_journal();
+        self.intake = Intake::one_by_one();
         self.journal = Some(Journal::new());
     }
 
-    /// Takes in a record; the rules look at each whole second on the way.
+    /// Takes in a record; the rules look at each whole second on the way. What was read last is in the books after a
+    /// [tick](Self::tick).
     ///
     /// # Panics
     /// When the record is none: it was made here.
@@ -65,13 +77,17 @@ impl Engine {
         if second(event.at) > second(self.now) {
             self.tick(event.at);
         }
+        if event.at.since(self.looked) >= LOOK_EVERY {
+            self.settle(event.at);
+        }
         self.now = event.at;
-        self.ledger.apply(&event, &mut self.facts);
+        self.intake.take(&event, &mut self.ledger, &mut self.facts);
         self.observe();
     }
 
     /// Takes in a snapshot.
     pub fn reconcile(&mut self, snapshot: &Snapshot, now: Time) {
+        self.settle(now);
         self.ledger.begin_snapshot();
         self.ledger.reconcile(snapshot, now, |_| true, &mut self.facts);
         self.observe();
@@ -86,8 +102,16 @@ impl Engine {
         self.observe();
     }
 
+    /// What was taken in is in the books.
+    pub fn settle(&mut self, now: Time) {
+        self.intake.settle(&mut self.ledger, &mut self.facts);
+        self.observe();
+        self.looked = now;
+    }
+
     /// Lets the rules look.
     pub fn tick(&mut self, now: Time) {
+        self.settle(now);
         self.ledger.tick(now);
         self.rules.tick(now, &self.ledger, &mut self.findings);
         self.found += self.findings.len();

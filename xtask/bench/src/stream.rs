@@ -68,7 +68,7 @@ impl Stream {
         }
     }
 
-    /// The records of so many connections: opened, established, and once it is steady released and ended.
+    /// The records of so many connections: opened, established, and once it is steady released.
     pub fn batch(&mut self, connections: usize) -> Batch {
         let mut batch = Batch::default();
         for _ in 0..connections {
@@ -92,8 +92,50 @@ impl Stream {
                     ..self.change(oldest, kind::RELEASED)
                 };
                 batch.push(released.as_bytes());
-                batch.push(self.change(oldest, kind::ENDED).as_bytes());
             }
+        }
+        batch
+    }
+
+    /// The records of so many connections that close at once, both ends of each, as the client and the server of one
+    /// machine make them: the client opens, is established, the server accepts; the client closes, the server sees it
+    /// and closes.
+    pub fn short(&mut self, connections: usize) -> Batch {
+        let mut batch = Batch::default();
+        for _ in 0..connections {
+            self.now += self.every;
+            let (client, server) = (self.next, self.next + 1);
+            self.next += 2;
+            let change = |id, from, to| Change {
+                from,
+                to,
+                ..self.change(id, kind::STATE)
+            };
+            let released = |id, from| Change {
+                from,
+                ..self.change(id, kind::RELEASED)
+            };
+            batch.push(self.opened(client).as_bytes());
+            let established = Change {
+                local_port: port(client),
+                ..change(client, tcp::SYN_SENT, tcp::ESTABLISHED)
+            };
+            batch.push(established.as_bytes());
+            let there = self.opened(client);
+            let accepted = Opened {
+                id: server,
+                direction: direction::INBOUND,
+                state: tcp::ESTABLISHED,
+                local: there.remote,
+                local_port: there.remote_port,
+                remote: there.local,
+                remote_port: port(client),
+                ..there
+            };
+            batch.push(accepted.as_bytes());
+            batch.push(released(client, tcp::ESTABLISHED).as_bytes());
+            batch.push(change(server, tcp::ESTABLISHED, tcp::CLOSE_WAIT).as_bytes());
+            batch.push(released(server, tcp::CLOSE_WAIT).as_bytes());
         }
         batch
     }

@@ -7,6 +7,7 @@ use crate::model::{
     fact::{Fact, Life},
     group::Aggregate,
     name::Comm,
+    short::Short,
     slab::NONE,
     tally::Tally,
     time::Time,
@@ -139,6 +140,37 @@ impl Ledger {
             aggregate.lifetimes.add(lifetime);
         }
         facts.push(Fact::Closed { id, group, at, life });
+    }
+
+    /// Counts connections that need no entry: nothing is left of them.
+    pub fn count_short(&mut self, short: &Short, facts: &mut Vec<Fact>) {
+        let Short {
+            count,
+            gone,
+            first,
+            last,
+            ref lifetimes,
+            ..
+        } = *short;
+        let overflowed = self.irregularities.overflowed;
+        let group = self.place(short.opening);
+        if self.irregularities.overflowed > overflowed {
+            self.irregularities.overflowed = overflowed + u64::from(count);
+        }
+        let spot = self.each_tally(group, last, |tally| tally.pass(count));
+        for aggregate in self.aggregates(spot) {
+            aggregate.opened_rate.add_all(count, first);
+            aggregate.closed_rate.add_all(count, last);
+            aggregate.trend.pass(last, count);
+            aggregate.lifetimes.add_all(lifetimes);
+        }
+        facts.push(Fact::Short {
+            group,
+            count,
+            gone,
+            first,
+            last,
+        });
     }
 
     pub(super) fn count_failure(&mut self, group: GroupKey, at: Time, error: u16) {

@@ -50,6 +50,23 @@ pub fn measure(figures: &mut Vec<Figure>) {
         }
         figures.push(Figure::new(format!("events, {name}"), 1e-6 / fastest, "million/s").at_least(3.0));
     }
+    let (mut engine, mut stream) = churning();
+    let mut fastest = f64::INFINITY;
+    for _ in 0..BATCHES {
+        let batch = stream.short(BATCH);
+        let ((), took) = timed(|| batch.records().for_each(|record| engine.record(record)));
+        fastest = fastest.min(took.as_secs_f64() / float(batch.len()));
+    }
+    figures.push(Figure::new("events, short connections", 1e-6 / fastest, "million/s").at_least(3.0));
+}
+
+/// A process that connects to itself and closes at once, for some seconds.
+fn churning() -> (Engine, Stream) {
+    let mut engine = Engine::new(1 << 20, 1 << 17);
+    let mut stream = Stream::new(LOADS[2].1, 0, 9_000);
+    let batch = stream.short(BATCH);
+    batch.records().for_each(|record| engine.record(record));
+    (engine, stream)
 }
 
 /// Allocations per event in the steady state.

@@ -50,8 +50,10 @@ fn connections(open: usize) -> f64 {
     let (few, many) = (stream.batch(1_000), stream.batch(open - 1_000));
     let mut engine = Engine::new(1 << 21, 1 << 10);
     few.records().for_each(|record| engine.record(record));
+    engine.settle(BEGIN);
     let counting = Counting::new();
     many.records().for_each(|record| engine.record(record));
+    engine.settle(BEGIN);
     float(counting.bytes()) / float(open - 1_000)
 }
 
@@ -82,6 +84,7 @@ fn groups(world: World, bytes_per_connection: f64) -> f64 {
     for batch in &batches {
         batch.records().for_each(|record| engine.record(record));
     }
+    engine.settle(BEGIN);
     (float(counting.bytes()) / float(count) - bytes_per_connection).max(0.0)
 }
 
@@ -101,6 +104,7 @@ pub fn hold(connections: usize) -> anyhow::Result<f64> {
             .for_each(|record| engine.record(record));
         left -= part;
     }
+    engine.settle(BEGIN);
     let open = engine.ledger.total().open as usize;
     anyhow::ensure!(open == connections, "{open} are open instead of {connections}");
     peak(Path::new("/proc/self")).context("cannot read /proc/self/status")

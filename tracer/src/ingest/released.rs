@@ -12,6 +12,12 @@ const REMEMBERED: usize = 1024;
 /// kernel side tells of a connection, unless another CPU was about to tell of a change.
 pub struct Released(Box<[ConnectionId; REMEMBERED]>);
 
+impl Default for Released {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Released {
     /// Nothing was released yet: no connection has the number 0.
     pub fn new() -> Self {
