@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
+use object::build::elf::{Builder, SectionData};
+use object::elf;
 
 use crate::paths;
 use crate::process::{self, say};
@@ -20,8 +22,9 @@ pub(crate) fn build() -> Result<PathBuf> {
     let mut cargo = cargo(&toolchain, "build");
     process::run(&mut cargo, "building the kernel programs")?;
     let built = built(PACKAGE);
+    let whole = fs::read(&built).with_context(|| format!("cannot read {}", built.display()))?;
     let object = paths::ebpf_object();
-    publish(&built, &object)?;
+    publish(&without_debug(&whole)?, &object)?;
     say(format_args!("kernel object: {}", object.display()));
     Ok(object)
 }
@@ -55,9 +58,30 @@ fn target_directory() -> PathBuf {
     paths::target().join("ebpf-build")
 }
 
+/// Without DWARF, which the BTF was made from and nothing reads any more: nine tenths of the object.
+fn without_debug(object: &[u8]) -> Result<Vec<u8>> {
+    let mut object = Builder::read(object).context("the kernel object cannot be read")?;
+    for section in &mut object.sections {
+        let is_debug = [&b".debug_"[..], b".rel.debug_", b".rela.debug_"]
+            .iter()
+            .any(|prefix| section.name.starts_with(prefix));
+        section.delete |= is_debug;
+    }
+    // LLVM keeps the names of sections with those of symbols.
+    let names = object.sections.add();
+    names.name = b".shstrtab"[..].into();
+    names.sh_type = elf::SHT_STRTAB;
+    names.sh_addralign = 1;
+    names.data = SectionData::SectionString;
+    let mut stripped = Vec::new();
+    object
+        .write(&mut stripped)
+        .context("the kernel object cannot be written")?;
+    Ok(stripped)
+}
+
 /// Replaces the object only by a different one: a new time stamp alone would rebuild tracer.
-fn publish(built: &Path, object: &Path) -> Result<()> {
-    let new = fs::read(built).with_context(|| format!("cannot read {}", built.display()))?;
+fn publish(new: &[u8], object: &Path) -> Result<()> {
     if fs::read(object).is_ok_and(|old| old == new) {
         return Ok(());
     }
