@@ -2,9 +2,12 @@
 
 mod attach;
 mod blind;
+mod calendar;
+mod fresh;
 mod healthy;
 mod held_out;
 mod hostile;
+mod keep_alive;
 mod large;
 mod leaks;
 mod pace;
@@ -26,6 +29,8 @@ use crate::{
 pub enum Set {
     /// It may.
     Tuning,
+    /// It was blind once, and has been looked at since.
+    Seen,
     /// It only tells how good the outcome is.
     HeldOut,
     /// Likewise, and who made it had not read the detector.
@@ -39,6 +44,7 @@ impl Set {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Tuning => "tuning",
+            Self::Seen => "seen",
             Self::HeldOut => "held-out",
             Self::Blind => "blind",
             Self::Hostile => "hostile",
@@ -50,7 +56,7 @@ impl Set {
 #[derive(Clone, Copy)]
 pub struct Family {
     /// Its name: `L_` in it is a leak, `H_` is healthy; `X_`, `Y_`, `Z_` and `P_` are those of the prototype,
-    /// `B_` those of somebody who had not read the detector.
+    /// `B_` and `C_` those of people who had not read the detector.
     pub name: &'static str,
     /// What it models.
     pub about: &'static str,
@@ -89,6 +95,13 @@ impl Family {
         Self {
             leaks: false,
             ..Self::leak(name, hours, build, about)
+        }
+    }
+
+    const fn seen(self) -> Self {
+        Self {
+            set: Set::Seen,
+            ..self
         }
     }
 
@@ -149,6 +162,7 @@ pub fn all() -> Vec<Family> {
     ]
     .concat();
     all.extend(blind::families());
+    all.extend(fresh::families());
     all.sort_by_key(|family| family.set);
     all
 }

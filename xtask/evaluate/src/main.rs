@@ -73,6 +73,8 @@ struct Cli {
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum SetChoice {
     Tuning,
+    /// Blind once, looked at since
+    Seen,
     HeldOut,
     /// Likewise, made by somebody who had not read the detector
     Blind,
@@ -83,6 +85,7 @@ impl From<SetChoice> for Set {
     fn from(choice: SetChoice) -> Self {
         match choice {
             SetChoice::Tuning => Self::Tuning,
+            SetChoice::Seen => Self::Seen,
             SetChoice::HeldOut => Self::HeldOut,
             SetChoice::Blind => Self::Blind,
             SetChoice::Hostile => Self::Hostile,

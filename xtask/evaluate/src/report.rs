@@ -31,6 +31,7 @@ pub fn render(results: &[Result], style: Style) -> String {
     let mut report = String::new();
     for (set, title) in [
         (Set::Tuning, "Families used for tuning"),
+        (Set::Seen, "Once blind families, looked at since"),
         (Set::HeldOut, "Held-out families"),
         (
             Set::Blind,

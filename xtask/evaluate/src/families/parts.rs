@@ -3,9 +3,10 @@
 use std::f64::consts::TAU;
 
 use crate::{
+    number::small,
     random::Random,
-    scene::Scene,
-    world::{DAY, MINUTE, NEVER},
+    scene::{Batch, Scene},
+    world::{DAY, HOUR, MINUTE, NEVER},
 };
 
 /// How often a leaked connection carries data: most are silent, some clients ping whatever they have (keepalive of
@@ -83,5 +84,103 @@ impl Pool {
                 at += life + r.uniform(0.05, 5.0);
             }
         }
+    }
+}
+
+/// From when to when.
+pub type Span = (f64, f64);
+
+/// Connections that open and close at these times.
+pub fn hold<'a>(s: &'a mut Scene, spans: &[Span]) -> Batch<'a> {
+    let mut ends = spans.iter().map(|(_, end)| *end);
+    s.open(spans.iter().map(|(start, _)| *start))
+        .close(|_| ends.next().unwrap_or(NEVER))
+}
+
+/// A connection that is replaced whenever it ends, after a pause of this mean.
+pub fn chain(
+    r: &mut Random,
+    (from, to): Span,
+    pause: f64,
+    mut life: impl FnMut(&mut Random) -> f64,
+) -> Vec<Span> {
+    let mut spans = Vec::new();
+    let mut at = from;
+    while at < to {
+        let end = (at + life(r)).min(to);
+        spans.push((at, end));
+        at = end + 1e-3 + r.exponential(pause);
+    }
+    spans
+}
+
+/// Requests from and to a moment, at most so many per second: `load` says which share of them at a moment. How long
+/// each takes has this median and this deviation of its logarithm.
+pub fn requests(
+    r: &mut Random,
+    (from, to): Span,
+    most: f64,
+    (median, sigma): (f64, f64),
+    load: impl Fn(f64) -> f64,
+) -> Vec<Span> {
+    let times = r.arrivals_varying(most, from, to, load);
+    times
+        .into_iter()
+        .map(|at| (at, r.lognormal(median, sigma)))
+        .collect()
+}
+
+/// What happens every so many hours on average, which is a matter of chance between these bounds.
+pub fn now_and_then(r: &mut Random, (low, high): (f64, f64), (from, to): Span) -> Vec<f64> {
+    let mean = r.log_uniform(low, high) * HOUR;
+    r.arrivals(1.0 / mean, from, to)
+}
+
+/// A limit that people have, and that is above what is needed: that of Linux by default, or one that somebody raised.
+pub fn limit_above(r: &mut Random, most: usize) -> u32 {
+    const COMMON: [u32; 7] = [256, 1024, 4096, 16_384, 65_536, 524_288, 1_048_576];
+    let usual = r.pick(&[
+        256, 1024, 1024, 1024, 4096, 4096, 16_384, 65_536, 65_536, 1_048_576,
+    ]);
+    let needed = usual.max(small(most + most / 4 + 32));
+    COMMON
+        .into_iter()
+        .find(|limit| *limit >= needed)
+        .unwrap_or(u32::MAX)
+}
+
+/// When a program begins its work: long before the tracer comes, or about then, after another that did nothing.
+pub fn begins(r: &mut Random, s: &mut Scene) -> f64 {
+    if r.chance(0.5) {
+        return -r.uniform(0.05, 0.95) * DAY;
+    }
+    let at = r.uniform(0.0, 0.5 * HOUR);
+    s.lives(vec![(0.0, at), (at, NEVER)]);
+    at
+}
+
+/// The same for one that leaks so many per second at most: before the tracer comes it uses up a third of its limit at
+/// most, which this sets.
+pub fn begins_to_leak(r: &mut Random, s: &mut Scene, limit: u32, rate: f64) -> f64 {
+    s.limit(limit);
+    begins(r, s).max(-f64::from(limit) / 3.0 / rate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chain_is_never_two_connections() {
+        let spans = chain(&mut Random::new("chain", 1), (0.0, DAY), 5.0, |r| {
+            r.exponential(HOUR)
+        });
+        assert!(
+            spans
+                .iter()
+                .zip(spans.iter().skip(1))
+                .all(|(one, next)| one.1 < next.0)
+        );
+        assert!(spans.len() > 5 && spans.iter().all(|(start, end)| start < end && *end <= DAY));
     }
 }

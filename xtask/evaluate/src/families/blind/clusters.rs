@@ -19,29 +19,25 @@ pub(super) const FAMILIES: &[Family] = &[
         60.0,
         brokers,
         "producers and consumers at a cluster of brokers that grows and is restarted",
-    )
-    .blind(),
+    ),
     Family::healthy(
         "B_H_resharding",
         72.0,
         resharding,
         "a client's pools at the shards of a cache, of which there are ever more",
-    )
-    .blind(),
+    ),
     Family::healthy(
         "B_H_growing_ring",
         96.0,
         growing_ring,
         "a driver that connects to each node of a cluster, and nodes that join",
-    )
-    .blind(),
+    ),
     Family::healthy(
         "B_H_database_failover",
         60.0,
         database_failover,
         "pools that move when the address behind a name changes",
-    )
-    .blind(),
+    ),
 ];
 
 /// Kafka: clients close what is silent for 9 min (`connections.max.idle.ms`), consumers send a heartbeat every 3 s,

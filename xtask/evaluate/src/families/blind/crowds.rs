@@ -15,64 +15,55 @@ pub(super) const FAMILIES: &[Family] = &[
         120.0,
         sleepers,
         "laptops that fall asleep, and a server whose TCP keepalive finds out after hours",
-    )
-    .blind(),
+    ),
     Family::healthy(
         "B_H_fleet",
         96.0,
         fleet,
         "devices that are rolled out over days, and then are all there",
-    )
-    .blind(),
+    ),
     Family::healthy(
         "B_H_game_evenings",
         96.0,
         game_evenings,
         "a game with evenings, weekends and records",
-    )
-    .blind(),
+    ),
     Family::healthy(
         "B_H_office_chat",
         120.0,
         office_chat,
         "a chat of people at work, with breaks, absences and restarts",
-    )
-    .blind(),
+    ),
     Family::healthy(
         "B_H_tabs",
         96.0,
         tabs,
         "event streams of browser tabs, of which some stay open for days",
-    )
-    .blind(),
+    ),
     Family::healthy(
         "B_H_meetings",
         72.0,
         meetings,
         "signalling of video conferences, on the hour and the half hour",
-    )
-    .blind(),
+    ),
     Family::healthy(
         "B_H_mailboxes",
         96.0,
         mailboxes,
         "IMAP's IDLE, of which some are abandoned and dropped after half an hour",
-    )
-    .blind(),
+    ),
     Family::healthy(
         "B_H_remote_editors",
         72.0,
         remote_editors,
         "remote servers of editors, which wait three hours for who was cut off",
-    )
-    .blind(),
+    ),
     Family::healthy(
         "B_H_analysts",
         72.0,
         analysts,
         "sessions of analysts that are silent until a timeout of hours",
-    )
-    .blind(),
+    ),
 ];
 
 /// SMB, SSH or a database, with `tcp_keepalive_time` at its 7200 s, and 9 probes 75 s apart: who vanished is dropped

@@ -22,71 +22,61 @@ pub(super) const FAMILIES: &[Family] = &[
         48.0,
         body_not_closed,
         "an HTTP client that does not close the body on one path",
-    )
-    .blind(),
+    ),
     Family::leak(
         "B_L_transport_per_request",
         24.0,
         transport_per_request,
         "an HTTP client with a pool of its own for each request",
-    )
-    .blind(),
+    ),
     Family::leak(
         "B_L_channel_per_call",
         48.0,
         channel_per_call,
         "a gRPC channel for each pass of a loop, never shut down",
-    )
-    .blind(),
+    ),
     Family::leak(
         "B_L_client_per_token",
         72.0,
         client_per_token,
         "clients cached by a token that is renewed",
-    )
-    .blind(),
+    ),
     Family::leak(
         "B_L_reconnect",
         72.0,
         reconnect,
         "message consumers that connect again and keep the old connection",
-    )
-    .blind(),
+    ),
     Family::leak(
         "B_L_thread_local",
         48.0,
         thread_local,
         "a session for each thread, and ever new threads",
-    )
-    .blind(),
+    ),
     Family::leak(
         "B_L_lost_lease",
         48.0,
         lost_lease,
         "a bounded pool that loses leases to exceptions",
-    )
-    .blind(),
+    ),
     Family::leak(
         "B_L_open_transaction",
         60.0,
         open_transaction,
         "database sessions that an early return forgets",
-    )
-    .blind(),
+    ),
     Family::leak(
         "B_L_crawler",
         48.0,
         crawler,
         "a crawler that forgets some of its fetches, each at another host",
-    )
-    .blind(),
+    ),
     Family::leak(
         "B_L_rare_path",
         120.0,
         rare_path,
         "a few an hour, in proportion to the traffic of the day",
-    )
-    .blind(),
+    ),
 ];
 
 /// Go: `resp.Body` left open where the status is not 200. `net/http` keeps 2 idle connections per host

@@ -22,57 +22,49 @@ pub(super) const FAMILIES: &[Family] = &[
         120.0,
         night_job,
         "a nightly job that leaves some of its connections",
-    )
-    .blind(),
+    ),
     Family::leak(
         "B_L_deployment",
         72.0,
         deployment,
         "a healthy service, until a version that leaks is deployed",
-    )
-    .blind(),
+    ),
     Family::leak(
         "B_L_websocket_per_job",
         48.0,
         websocket_per_job,
         "a runner that leaves the websocket of each job open",
-    )
-    .blind(),
+    ),
     Family::leak(
         "B_L_exporter",
         72.0,
         exporter,
         "an exporter whose scrapes of a hung target are never given up",
-    )
-    .blind(),
+    ),
     Family::leak(
         "B_L_nightly_restart",
         96.0,
         nightly_restart,
         "a leak that a restart every night hides",
-    )
-    .blind(),
+    ),
     Family::leak(
         "B_L_one_child",
         72.0,
         one_child,
         "one child of a prefork server leaks, its siblings do not",
-    )
-    .blind(),
+    ),
     Family::leak(
         "B_L_reconnect_storm",
         4.0,
         reconnect_storm,
         "after a partition a client connects in a loop and keeps what it gets",
-    )
-    .blind(),
+    ),
     Family::leak(
         "B_L_informers",
         72.0,
         informers,
         "a controller that makes its informers anew and does not stop the old ones",
-    )
-    .blind(),
+    ),
 ];
 
 /// ETL by cron: the error path of some tables forgets a connection. The job is a thread of a service that stays.

@@ -15,50 +15,43 @@ pub(super) const FAMILIES: &[Family] = &[
         48.0,
         hub,
         "a websocket hub that forgets to close who is gone",
-    )
-    .blind(),
+    ),
     Family::leak(
         "B_L_hung_handlers",
         48.0,
         hung_handlers,
         "handlers that hang from some moment on, and clients that give up",
-    )
-    .blind(),
+    ),
     Family::leak(
         "B_L_device_gateway",
         60.0,
         device_gateway,
         "a gateway that does not see the end of what some devices send",
-    )
-    .blind(),
+    ),
     Family::leak(
         "B_L_lids_closed",
         120.0,
         lids_closed,
         "laptops that are closed in the evening, at a server without any timeout",
-    )
-    .blind(),
+    ),
     Family::leak(
         "B_L_tunnels",
         48.0,
         tunnels,
         "a proxy that keeps one side of a tunnel when the other is gone",
-    )
-    .blind(),
+    ),
     Family::leak(
         "B_L_heartbeats_of_one",
         60.0,
         heartbeats_of_one,
         "one client of a broker that opens ever more, each with its heartbeat",
-    )
-    .blind(),
+    ),
     Family::leak(
         "B_L_quiet_topic",
         60.0,
         quiet_topic,
         "event streams whose end would be noticed by writing, of topics that are quiet",
-    )
-    .blind(),
+    ),
 ];
 
 /// A hub (gorilla/websocket's chat, without its pong deadline of 60 s): a path of `unregister` does not close.

@@ -15,50 +15,43 @@ pub(super) const FAMILIES: &[Family] = &[
         72.0,
         scraper,
         "a monitoring server that keeps a connection to each target it discovers",
-    )
-    .blind(),
+    ),
     Family::healthy(
         "B_H_after_partition",
         60.0,
         after_partition,
         "partitions after which the old connections stay until TCP gives up",
-    )
-    .blind(),
+    ),
     Family::healthy(
         "B_H_leader",
         72.0,
         leader,
         "a controller that opens its watches when it is elected",
-    )
-    .blind(),
+    ),
     Family::healthy(
         "B_H_long_drain",
         60.0,
         long_drain,
         "canaries and deployments that let old connections end by themselves, for hours",
-    )
-    .blind(),
+    ),
     Family::healthy(
         "B_H_workers_by_queue",
         60.0,
         workers_by_queue,
         "consumers of a broker that are scaled by the length of the queue",
-    )
-    .blind(),
+    ),
     Family::healthy(
         "B_H_agents",
         96.0,
         agents,
         "agents of a growing number of machines, turned away now and then to another gateway",
-    )
-    .blind(),
+    ),
     Family::healthy(
         "B_H_mounts",
         96.0,
         mounts,
         "mounts on demand of many shares, dropped when nobody uses them",
-    )
-    .blind(),
+    ),
 ];
 
 /// Prometheus: one kept connection per target, scraped every 15 s to a minute, closed after 5 min without use.

@@ -19,57 +19,49 @@ pub(super) const FAMILIES: &[Family] = &[
         36.0,
         transport,
         "an HTTP client's pool at several hosts, with bursts",
-    )
-    .blind(),
+    ),
     Family::healthy(
         "B_H_tenant_pools",
         60.0,
         tenant_pools,
         "a database pool for each tenant, made when the tenant comes first",
-    )
-    .blind(),
+    ),
     Family::healthy(
         "B_H_orm_workers",
         60.0,
         orm_workers,
         "workers with a pool and an overflow each, never recycled",
-    )
-    .blind(),
+    ),
     Family::healthy(
         "B_H_pooler",
         48.0,
         pooler,
         "a pooler between many clients and a database",
-    )
-    .blind(),
+    ),
     Family::healthy(
         "B_H_upstream_keepalive",
         24.0,
         upstream_keepalive,
         "a proxy's kept connections, closed by age, count and silence",
-    )
-    .blind(),
+    ),
     Family::healthy(
         "B_H_sidecar",
         48.0,
         sidecar,
         "a sidecar with an hour of idle timeout and services that are seldom called",
-    )
-    .blind(),
+    ),
     Family::healthy(
         "B_H_stale_pool",
         48.0,
         stale_pool,
         "kept connections that the other side has closed, noticed at their next use",
-    )
-    .blind(),
+    ),
     Family::healthy(
         "B_H_record_load",
         96.0,
         record_load,
         "a bounded pool without eviction that grows with each record",
-    )
-    .blind(),
+    ),
 ];
 
 /// Go's `net/http`: 2 idle connections per host by default, often 10 or 100; `IdleConnTimeout` 90 s, or none.

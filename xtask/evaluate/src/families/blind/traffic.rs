@@ -19,22 +19,19 @@ pub(super) const FAMILIES: &[Family] = &[
         60.0,
         proxy,
         "an office's tunnels through a proxy, with a heavy tail",
-    )
-    .blind(),
+    ),
     Family::healthy(
         "B_H_swarm",
         36.0,
         swarm,
         "peers of a swarm, up to the most that are wanted",
-    )
-    .blind(),
+    ),
     Family::healthy(
         "B_H_functions",
         48.0,
         functions,
         "functions that each hold a connection until their instance is retired",
-    )
-    .blind(),
+    ),
 ];
 
 /// Squid: CONNECT tunnels live as long as both sides want, a day at most (`client_lifetime`); 15 min of silence end

@@ -19,50 +19,43 @@ pub(super) const FAMILIES: &[Family] = &[
         72.0,
         timers,
         "a scheduler whose jobs of minutes and hours overlap",
-    )
-    .blind(),
+    ),
     Family::healthy(
         "B_H_backups",
         120.0,
         backups,
         "backups of many clients at night that take longer each time",
-    )
-    .blind(),
+    ),
     Family::healthy(
         "B_H_runners",
         72.0,
         runners,
         "runners of continuous integration, more by day",
-    )
-    .blind(),
+    ),
     Family::healthy(
         "B_H_executors",
         72.0,
         executors,
         "drivers of batch jobs whose executors come little by little and all go at once",
-    )
-    .blind(),
+    ),
     Family::healthy(
         "B_H_soak_test",
         48.0,
         soak_test,
         "load tests that ramp up for an hour and hold for many",
-    )
-    .blind(),
+    ),
     Family::healthy(
         "B_H_playbook",
         36.0,
         playbook,
         "one SSH connection per host of an inventory, kept for the next task",
-    )
-    .blind(),
+    ),
     Family::healthy(
         "B_H_migration",
         60.0,
         migration,
         "a migration that takes up table after table and closes all in the end",
-    )
-    .blind(),
+    ),
 ];
 
 /// A service with a scheduler (Quartz, Airflow's workers): every job has its period, 5 min to a day, and its

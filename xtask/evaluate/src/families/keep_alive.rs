@@ -6,7 +6,7 @@ use crate::{
     world::NEVER,
 };
 
-use super::Span;
+use super::parts::Span;
 
 /// How a pool decides.
 #[derive(Clone, Copy)]
