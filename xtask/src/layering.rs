@@ -4,14 +4,16 @@
 use crate::source::{self, Source};
 
 /// Directories and files of the core.
-const PURE: [&str; 19] = [
+const PURE: [&str; 21] = [
     "tracer/src/btf",
     "tracer/src/model",
     "tracer/src/leak",
     "tracer/src/output",
     "tracer/src/ingest/decode",
+    "tracer/src/ingest/intake",
     "tracer/src/ingest/released",
     "tracer/src/ingest/rows",
+    "tracer/src/ingest/shorts",
     "tracer/src/bpf/plan",
     "tracer/src/enrich/cgroup",
     "tracer/src/fallback/diag",

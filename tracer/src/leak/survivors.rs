@@ -146,6 +146,11 @@ impl SurvivorRule {
             watch.has_news = false;
             remember_program(&mut self.lineage, watch, ledger, now);
             let open = watch.all.total;
+            if open < SURGE_LEAST {
+                // Most have so few. What their limit is, is asked once a period.
+                watch.surge = None;
+                continue;
+            }
             let standing = watch
                 .key
                 .process()
@@ -158,7 +163,7 @@ impl SurvivorRule {
             let left = limit.saturating_sub(standing.used.into());
             let room = left.saturating_add(open.into());
             watch.room = Some(room);
-            if open >= SURGE_LEAST && !self.alerts.contains_key(&slot) {
+            if !self.alerts.contains_key(&slot) {
                 let counts = (watch.opened, watch.closed);
                 let surge = watch.surge.get_or_insert_default();
                 surge.follow(now, open, room, counts);
@@ -178,8 +183,6 @@ impl SurvivorRule {
                     };
                     self.awaiting.insert(slot, ground);
                 }
-            } else if open < SURGE_LEAST {
-                watch.surge = None;
             }
         }
     }
@@ -316,11 +319,11 @@ fn remember_program(lineage: &mut Lineage, watch: &mut Watch, ledger: &Ledger, n
         let past = lineage.past(&Program::of(&watch.key, ledger), now);
         watch.inherited = Some(past.map_or(0, |past| past.lives));
     }
-    let has_nothing = ledger
-        .processes()
-        .get(&group.process)
-        .is_none_or(|process| process.tally.open == 0);
-    if watch.all.total == 0 && has_nothing && watch.take_growth() {
+    let has_nothing = || {
+        let process = ledger.processes().get(&group.process);
+        process.is_none_or(|process| process.tally.open == 0)
+    };
+    if watch.all.total == 0 && has_nothing() && watch.take_growth() {
         lineage.ended(Program::of(&watch.key, ledger), now);
     }
 }
