@@ -42,7 +42,7 @@ fn is_within(left: u64, per_second: f64, within: Duration) -> bool {
 }
 
 /// Whether a growth that takes the limit away is worth a word: where the connections are in use, only if the limit is an
-/// hour away, for that may be load.
+/// hour away and two thirds are taken, for that may be load.
 pub fn is_surge(
     watch: &Watch,
     pace: &Pace,
@@ -52,13 +52,16 @@ pub fn is_surge(
     now: Time,
 ) -> bool {
     const SOON: Duration = Duration::from_hours(1);
+    /// And so many times as many as are left.
+    const NEARLY_FULL: u64 = 2;
     let is_in_use = || {
         let grown = (pace.since, Duration::ZERO);
         Usage::of(ledger, &watch.key, now, grown, thresholds.silent_for)
             .is_some_and(|usage| usage.verdict(thresholds) == Use::Working)
     };
+    let is_nearly_full = u64::from(watch.all.total) >= left.saturating_mul(NEARLY_FULL);
     is_within(left, pace.per_second, thresholds.surge_within)
-        && (is_within(left, pace.per_second, SOON) || !is_in_use())
+        && ((is_within(left, pace.per_second, SOON) && is_nearly_full) || !is_in_use())
 }
 
 /// Whether a candidate has enough survivors, now that the ledger can be asked whether they are used.
@@ -70,19 +73,20 @@ pub fn is_enough(
     now: Time,
 ) -> bool {
     let survivors = f64::from(candidate.picture.all());
+    if candidate.teeth.is_some() && has_worked(watch, candidate, now) {
+        return false;
+    }
     if candidate.population == Population::Gone || candidate.teeth.is_some() || candidate.lives.is_some() {
         return is_rollup_of_many(watch, candidate.population, ledger, None, survivors, thresholds);
     }
     let period = rings::period(candidate.scale);
     let since = candidate.at.begin(watch.phase).earlier(period * describe::WINDOW);
-    let usage = Usage::of(
-        ledger,
-        &watch.key,
-        now,
-        (since, period * 2),
-        thresholds.silent_for,
-    );
+    let usage = usage_of(watch, candidate, thresholds, ledger, now);
     let usage_is = usage.map(|usage| usage.verdict(thresholds));
+    // As many were in use before, and went.
+    if usage_is == Some(Use::Working) && watch.all.total <= watch.crest {
+        return false;
+    }
     if candidate.is_uneven && usage_is != Some(Use::Forgotten) {
         return false;
     }
@@ -116,6 +120,30 @@ pub fn is_enough(
             survivors,
             thresholds,
         )
+}
+
+/// Whether the survivors of a candidate are used.
+pub fn usage_of(
+    watch: &Watch,
+    candidate: &Candidate,
+    thresholds: &Thresholds,
+    ledger: &Ledger,
+    now: Time,
+) -> Option<Usage> {
+    let period = rings::period(candidate.scale);
+    let since = candidate.at.begin(watch.phase).earlier(period * describe::WINDOW);
+    let grown = (since, period * 2);
+    Usage::of(ledger, &watch.key, now, grown, thresholds.silent_for)
+}
+
+/// Whether any tooth of a saw was in use: workers that come with the work and go with it, as often as there is some.
+fn has_worked(watch: &Watch, candidate: &Candidate, now: Time) -> bool {
+    /// Teeth that are looked back upon, and the pauses between them.
+    const BACK: u32 = 8;
+    let window = rings::period(candidate.scale) * describe::WINDOW;
+    watch
+        .worked
+        .is_some_and(|worked| now.since(worked) <= window * BACK)
 }
 
 /// Of the parts of a window, six to a period, those in which something opened that is still there and no longer young.

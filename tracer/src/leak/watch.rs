@@ -91,6 +91,8 @@ pub struct Candidate {
     pub lives: Option<u32>,
     /// Only halves of its window are even: it counts if nobody has used these connections for long.
     pub is_uneven: bool,
+    /// It may become the tooth of a saw: whether it is used can be asked only while it is there.
+    pub is_tooth: bool,
     /// Whether it is a candidate at all: the pictures that an alert rests on are shown in any case.
     pub is_growth: bool,
 }
@@ -106,6 +108,7 @@ impl Candidate {
             teeth: None,
             lives: None,
             is_uneven: false,
+            is_tooth: false,
             is_growth: false,
         }
     }
@@ -158,6 +161,8 @@ pub struct Watch {
     pub crest: u32,
     /// Processes that ended before while the same of them grew; `None` if nobody has asked yet.
     pub inherited: Option<u32>,
+    /// When what grew was last seen in use.
+    pub worked: Option<Time>,
     /// The pictures that are shown in any case.
     pub followed: Option<(Population, usize)>,
     /// Marks of the last period of each scale.
@@ -203,6 +208,7 @@ impl Watch {
             high: 0,
             crest: 0,
             inherited: None,
+            worked: None,
             followed: None,
             marks: Marks::default(),
         }
@@ -264,11 +270,12 @@ impl Watch {
                     teeth: None,
                     lives: None,
                     is_uneven: false,
+                    is_tooth: false,
                     is_growth: false,
                 },
                 candidates,
             );
-            if candidates.len() == from && is_followed(Population::All, scale) {
+            if is_followed(Population::All, scale) && !is_shown(candidates, from) {
                 candidates.push(Candidate::shown(Population::All, scale, at, picture));
             }
             forgiven
@@ -288,11 +295,12 @@ impl Watch {
                         teeth: None,
                         lives: None,
                         is_uneven: false,
+                        is_tooth: false,
                         is_growth: false,
                     },
                     candidates,
                 );
-                if candidates.len() == from && is_followed(Population::Gone, scale) {
+                if is_followed(Population::Gone, scale) && !is_shown(candidates, from) {
                     candidates.push(Candidate::shown(Population::Gone, scale, at, picture));
                 }
                 0
@@ -415,11 +423,14 @@ impl Marks {
         }
         let survivors = f64::from(picture.all());
         let grows = shape::is_growth(&picture, thresholds, thresholds.flow, false);
-        *tooth = if grows && survivors >= thresholds.tooth * need {
-            picture.all()
-        } else {
-            0
-        };
+        let is_tooth = grows && survivors >= thresholds.tooth * need;
+        *tooth = if is_tooth { picture.all() } else { 0 };
+        if is_tooth {
+            candidates.push(Candidate {
+                is_tooth: true,
+                ..candidate
+            });
+        }
         let is_life = grows && survivors >= thresholds.life * need;
         self.life = (self.life & !(1 << scale)) | (u8::from(is_life) << scale);
         if is_life && inherited.saturating_add(1) >= thresholds.teeth {
@@ -456,6 +467,11 @@ impl Marks {
             vote(votes, is_candidate, candidate, candidates);
         }
     }
+}
+
+/// Whether any candidate from there on shows its picture.
+fn is_shown(candidates: &[Candidate], from: usize) -> bool {
+    candidates.iter().skip(from).any(|candidate| !candidate.is_tooth)
 }
 
 /// The first scale whose halves are longer than a day: what happens once a day is in each.

@@ -223,8 +223,11 @@ impl Connection {
     pub fn bytes_at(&self, at: f64) -> u64 {
         /// A small request, and a small answer.
         const EACH: f64 = 200.0;
+        /// From one to the next while it is in use.
+        const USE: f64 = 10.0;
         let last = at - self.idle_at(at) - self.opened;
-        let bytes = EACH * (1.0 + last.max(0.0) / self.every.min(1.0 + last.max(0.0)));
+        let every = if self.every.is_finite() { self.every } else { USE };
+        let bytes = EACH * (1.0 + last.max(0.0) / every);
         // The same at every moment of a silence, however the sums above are rounded.
         whole_u64(bytes.round())
     }

@@ -9,12 +9,12 @@ use crate::{
         describe,
         evidence::{Basis, News},
         finding::{Finding, FindingId, Kind, Resolution, Rule, Stage},
-        judge::{is_enough, is_explained, is_intact, parts, watch},
+        judge::{is_enough, is_explained, is_intact, parts, usage_of, watch},
         lineage::Program,
         rings,
         thresholds::Thresholds,
-        usage,
-        watch::{Key, Population, Watch},
+        usage::{self, Use},
+        watch::{Candidate, Key, Population, Watch},
         watches::Watches,
     },
     model::{ledger::Ledger, time::Time},
@@ -30,6 +30,10 @@ impl SurvivorRule {
         // Groups before roll-ups: the closer look is the better one.
         candidates.sort_by_key(|(slot, candidate)| (rank(&self.watches, *slot), *slot, candidate.scale));
         for (slot, candidate) in candidates.drain(..) {
+            if candidate.is_tooth {
+                self.look_at_tooth(slot, &candidate, now, ledger);
+                continue;
+            }
             let Some(watch) = watch(&self.watches, slot) else {
                 continue;
             };
@@ -80,6 +84,16 @@ impl SurvivorRule {
             self.awaiting.insert(slot, ground);
         }
         self.candidates = candidates;
+    }
+
+    /// Notes whether what may become the tooth of a saw is in use.
+    fn look_at_tooth(&mut self, slot: u32, candidate: &Candidate, now: Time, ledger: &Ledger) {
+        if let Some(watch) = self.watches.get_mut(slot) {
+            let usage = usage_of(watch, candidate, &self.thresholds, ledger, now);
+            if usage.is_some_and(|usage| usage.verdict(&self.thresholds) == Use::Working) {
+                watch.worked = Some(now);
+            }
+        }
     }
 
     /// Tells what waited for one more look, if that agrees.

@@ -497,17 +497,49 @@ fn restarted(life_seconds: u64, every: u64) -> Option<u32> {
     Some(leak.lives)
 }
 
-#[test]
-fn generations_that_go_all_at_once_are_a_saw() {
+/// Generations of connections that go all at once, five times.
+fn saw(in_use: bool) -> World {
     let mut world = World::new(1024);
     for _ in 0..5 {
-        let ids = world.leak(90 * 60, 150, 1);
+        let mut ids = Vec::new();
+        for _ in 0..36 {
+            ids.push(world.open());
+            let used = if in_use { ids.clone() } else { Vec::new() };
+            world.pass_in_use(150, &used);
+        }
         for id in ids {
             world.close(id);
         }
     }
+    world
+}
+
+#[test]
+fn generations_that_go_all_at_once_are_a_saw() {
+    let world = saw(false);
     let (_, leak) = world.first();
     assert!(matches!(leak.basis, Basis::Sawtooth { .. }), "{:?}", leak.basis);
+}
+
+#[test]
+fn workers_that_come_with_the_work_and_go_with_it_are_no_saw() {
+    assert_eq!(saw(true).told, []);
+}
+
+#[test]
+fn what_is_in_use_again_as_much_as_before_is_no_leak() {
+    let mut world = World::new(1024);
+    let mut used: Vec<u64> = (0..200).map(|_| world.open()).collect();
+    world.pass_in_use(6 * HOUR, &used.clone());
+    for id in used.drain(10..) {
+        world.close(id);
+    }
+    // As slowly as the leak that is told although it is pinged.
+    for _ in 0..28 * 6 {
+        used.push(world.open());
+        world.pass_in_use(600, &used.clone());
+    }
+    assert_eq!(world.told, []);
 }
 
 #[test]
