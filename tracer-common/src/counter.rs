@@ -4,7 +4,7 @@
 //! [`Counter::Submitted`] or as one of the losses ([`Counter::is_loss`]), so `seen = submitted + losses`.
 
 /// Number of counters.
-pub const COUNT: usize = 7;
+pub const COUNT: usize = 9;
 
 /// The value of the per-CPU map [`COUNTERS`](crate::names::map::COUNTERS).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,6 +33,10 @@ pub enum Counter {
     Unobserved = 5,
     /// Closes of connected sockets that were not tracked: older than the tracer, or lost (not a lost record).
     UnknownClose = 6,
+    /// Stacks that the table of stacks had no room for (not a lost record: the connection is told without).
+    StackTableFull = 7,
+    /// Openings by something without a user stack (not a lost record either).
+    NoUserStack = 8,
 }
 
 impl Counter {
@@ -45,6 +49,8 @@ impl Counter {
         Self::Unreadable,
         Self::Unobserved,
         Self::UnknownClose,
+        Self::StackTableFull,
+        Self::NoUserStack,
     ];
 
     /// Whether this counts facts that never reached user space.

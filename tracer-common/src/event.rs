@@ -19,6 +19,8 @@ pub mod kind {
     pub const RELEASED: u8 = 3;
     /// The kernel destroyed a socket whose release was not reported: [`Change`](super::Change) follows.
     pub const ENDED: u8 = 4;
+    /// A stack that was not known yet: [`StackRecord`](crate::stack::StackRecord) follows.
+    pub const STACK: u8 = 5;
 }
 
 /// Bits of [`Opened::flags`].
@@ -60,6 +62,9 @@ pub struct Opened {
     pub tgid: u32,
     /// Start time of that process, nanoseconds of `CLOCK_BOOTTIME`.
     pub start: u64,
+    /// Id of the stack that opened it; below [`FIRST_ID`](crate::stack::FIRST_ID) why there is none, one of
+    /// [`missing`](crate::stack::missing).
+    pub stack: u64,
     /// Inode number of the network namespace.
     pub netns: u32,
     /// Local port, host order; 0 while the kernel has not chosen one.
@@ -97,7 +102,7 @@ pub struct Change {
 }
 
 const _: () = {
-    assert!(size_of::<Opened>() == 88);
+    assert!(size_of::<Opened>() == 96);
     assert!(size_of::<Change>() == 24);
     assert!(core::mem::offset_of!(Opened, kind) == KIND_OFFSET);
     assert!(core::mem::offset_of!(Change, kind) == KIND_OFFSET);

@@ -65,6 +65,7 @@ macro_rules! kernel_fields {
             OFF_BYTES_ACKED: "tcp_sock" . "bytes_acked", 8;
             OFF_BYTES_RECEIVED: "tcp_sock" . "bytes_received", 8;
             OFF_MPTCP_FIRST: "mptcp_sock" . "first", 8;
+            OFF_REGS_SP: "pt_regs" . "sp", 8;
             OFF_EXIT_RET: "trace_event_raw_sys_exit" . "ret", 8;
         }
     };

@@ -13,3 +13,4 @@ pub mod layout;
 pub mod names;
 pub mod snapshot;
 pub mod socket;
+pub mod stack;

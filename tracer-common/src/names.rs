@@ -17,6 +17,11 @@ pub mod map {
     pub const COMMS: &str = "COMMS";
     /// Watched peer prefixes, IPv4-mapped.
     pub const PEERS: &str = "PEERS";
+    /// Ids of the stacks that were told.
+    pub const STACKS: &str = "STACKS";
+    /// Where the return address lies that the innermost function has not put into the chain of frame pointers: by the
+    /// offset of its instruction in the page, the index of a word on top of the stack.
+    pub const SLOTS: &str = "SLOTS";
     /// Ring buffer of kernel-side diagnostics, declared by `aya-log-ebpf`.
     pub const LOGS: &str = "AYA_LOGS";
 }
@@ -73,6 +78,10 @@ pub mod global {
     pub const SELF_TGID: &str = "SELF_TGID";
     /// `u64`: bytes in [`EVENTS`](super::map::EVENTS) from which a record wakes the reader.
     pub const WAKEUP_BYTES: &str = "WAKEUP_BYTES";
+    /// `u8`: whose stacks are told, one of [`wanted`](crate::stack::wanted).
+    pub const STACKS: &str = "WANT_STACKS";
+    /// `u64`: the key of the hash that makes the ids of stacks.
+    pub const STACK_KEY: &str = "STACK_KEY";
     /// `u8`: highest level of kernel-side diagnostics, declared by `aya-log-ebpf`; 0 is off.
     pub const LOG_LEVEL: &str = "AYA_LOG_LEVEL";
 }

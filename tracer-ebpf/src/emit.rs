@@ -4,6 +4,7 @@ use core::mem::MaybeUninit;
 
 use aya_ebpf::{
     bindings::{BPF_RB_AVAIL_DATA, BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP},
+    helpers::generated::bpf_ringbuf_output,
     maps::ring_buf::RingBufEntry,
 };
 use tracer_common::{counter::Counter, event::Change};
@@ -44,15 +45,9 @@ impl<T> Pending<T> {
     /// the buffer fills faster than that.
     #[inline(always)]
     pub fn submit(self) {
-        let flags = if self.books.counted(Counter::Submitted).is_multiple_of(LOOK_EVERY)
-            && EVENTS.query(u64::from(BPF_RB_AVAIL_DATA)) >= WAKEUP_BYTES.load()
-        {
-            BPF_RB_FORCE_WAKEUP
-        } else {
-            BPF_RB_NO_WAKEUP
-        };
+        let flags = wakeup(self.books);
         self.books.count(Counter::Submitted);
-        self.entry.submit(u64::from(flags));
+        self.entry.submit(flags);
     }
 
     /// Gives the room back; the fact is lost for the reason `counter` names.
@@ -61,6 +56,38 @@ impl<T> Pending<T> {
         self.books.count(counter);
         self.entry.discard(u64::from(BPF_RB_NO_WAKEUP));
     }
+}
+
+/// Whether to wake the reader, as flags.
+#[inline(always)]
+fn wakeup(books: Books) -> u64 {
+    u64::from(
+        if books.counted(Counter::Submitted).is_multiple_of(LOOK_EVERY)
+            && EVENTS.query(u64::from(BPF_RB_AVAIL_DATA)) >= WAKEUP_BYTES.load()
+        {
+            BPF_RB_FORCE_WAKEUP
+        } else {
+            BPF_RB_NO_WAKEUP
+        },
+    )
+}
+
+/// Reports what lies in a buffer; says whether it fitted.
+#[inline(always)]
+pub fn bytes(from: *mut u8, length: u64) -> bool {
+    let Some(books) = Books::of_this_cpu() else {
+        return false;
+    };
+    books.count(Counter::Seen);
+    let ring = (&raw const EVENTS).cast_mut().cast();
+    // SAFETY: the verifier checks that so many bytes can be read, and that the map is a ring buffer.
+    let failed = unsafe { bpf_ringbuf_output(ring, from.cast(), length, wakeup(books)) };
+    books.count(if failed == 0 {
+        Counter::Submitted
+    } else {
+        Counter::RingFull
+    });
+    failed == 0
 }
 
 /// Reports a change; says whether it fitted.

@@ -24,6 +24,10 @@ globals! {
     SELF_TGID: u32 = 0;
     /// See [`tracer_common::names::global::WAKEUP_BYTES`].
     WAKEUP_BYTES: u64 = 0;
+    /// See [`tracer_common::names::global::STACKS`].
+    WANT_STACKS: u8 = 0;
+    /// See [`tracer_common::names::global::STACK_KEY`].
+    STACK_KEY: u64 = 0;
 }
 
 /// Offset of a kernel field, in bytes.

@@ -15,6 +15,7 @@ use crate::{
     emit::{self, Pending},
     maps::LAST_ACCEPT,
     sock::Sock,
+    stacks::{self, Place},
     table,
     task::Task,
 };
@@ -23,18 +24,18 @@ use crate::{
 #[inline(always)]
 pub fn connecting<A: Access>(ctx: &impl EbpfContext, sock: Sock<A>) {
     let port = sock.remote_port();
-    let _: Option<u64> = track(ctx, sock, direction::OUTBOUND, port);
+    let _: Option<u64> = track(ctx, sock, direction::OUTBOUND, port, Place::Connect);
 }
 
 /// A process got a connection from accept. Runs in the accepting process's context.
 #[inline(always)]
-pub fn accepted<A: Access>(ctx: &impl EbpfContext, sock: Sock<A>) {
+pub fn accepted<A: Access>(ctx: &impl EbpfContext, sock: Sock<A>, place: Place) {
     // Other protocols share the function (`dccp_prot` did until it was removed).
     if sock.protocol() != Some(IPPROTO_TCP) {
         return;
     }
     let port = sock.accepted_port();
-    if let Some(id) = track(ctx, sock, direction::INBOUND, port) {
+    if let Some(id) = track(ctx, sock, direction::INBOUND, port, place) {
         catch_up(id, sock);
     }
 }
@@ -46,7 +47,7 @@ pub fn returned<A: Access>(ctx: &impl EbpfContext, sock: Sock<A>) {
         // SAFETY: the map value is live and aligned.
         unsafe { last.write(sock.key()) };
     }
-    accepted(ctx, sock);
+    accepted(ctx, sock, Place::Accept);
 }
 
 /// An accepted socket is being given to its process, an instant after [`returned`]: sees what that did not, because
@@ -62,7 +63,7 @@ pub fn grafted<A: Access>(ctx: &impl EbpfContext, sock: Sock<A>) {
         let _: Result<(), i32> = LAST_ACCEPT.set(0, 0, 0);
     }
     if !was_returned && table::get(key).is_none() {
-        accepted(ctx, sock);
+        accepted(ctx, sock, Place::Graft);
     }
 }
 
@@ -98,8 +99,9 @@ fn track<A: Access>(
     sock: Sock<A>,
     direction: u8,
     service_port: Option<u16>,
+    place: Place,
 ) -> Option<u64> {
-    let id = enter(ctx, sock, direction, service_port);
+    let id = enter(ctx, sock, direction, service_port, place);
     if id.is_none() {
         forget_predecessor(ctx, sock.key());
     }
@@ -113,6 +115,7 @@ fn enter<A: Access>(
     sock: Sock<A>,
     direction: u8,
     service_port: Option<u16>,
+    place: Place,
 ) -> Option<u64> {
     let key = sock.key();
     let tgid = Task::current_tgid();
@@ -123,10 +126,11 @@ fn enter<A: Access>(
     if !admit::process_and_peer(tgid, sock) {
         return None;
     }
+    let stack = stacks::take(place, direction, tgid);
     let mut pending = Pending::<Opened>::reserve()?;
     let mut id = next_id();
     // SAFETY: the entry is exclusively ours, aligned to 8 bytes, and as long as a record.
-    if unsafe { fill(pending.record(), sock, id, tgid, direction) }.is_none() {
+    if unsafe { fill(pending.record(), sock, id, tgid, direction, stack) }.is_none() {
         pending.lose(Counter::Unreadable);
         warn!(
             ctx,
@@ -170,6 +174,7 @@ unsafe fn fill<A: Access>(
     id: u64,
     tgid: u32,
     direction: u8,
+    stack: u64,
 ) -> Option<()> {
     let task = Task::current()?;
     let family = sock.family()?;
@@ -195,6 +200,7 @@ unsafe fn fill<A: Access>(
     set!(flags, task.flags()?);
     set!(tgid, tgid);
     set!(start, task.start()?);
+    set!(stack, stack);
     set!(netns, sock.netns()?);
     let local_port = if direction == direction::INBOUND {
         sock.accepted_port()

@@ -27,6 +27,7 @@ mod hooks;
 mod lifecycle;
 mod maps;
 mod sock;
+mod stacks;
 mod table;
 mod task;
 

@@ -4,7 +4,13 @@ use aya_ebpf::{
     macros::map,
     maps::{Array, HashMap, LpmTrie, PerCpuArray, RingBuf},
 };
-use tracer_common::{counter::Counters, event::COMM_LEN, snapshot::ProcessRow, socket::SockRecord};
+use tracer_common::{
+    counter::Counters,
+    event::COMM_LEN,
+    snapshot::ProcessRow,
+    socket::SockRecord,
+    stack::{self, StackRecord},
+};
 
 /// Records for user space.
 #[map]
@@ -46,6 +52,19 @@ pub struct Pass {
     /// The process that it is at, as far as it was read.
     pub row: ProcessRow,
 }
+
+/// The stacks that user space knows, by their ids; it takes out those of which nothing is open any more. Like [`SOCKS`]
+/// a plain hash: what an LRU evicts would be told again and again.
+#[map]
+pub static STACKS: HashMap<u64, u8> = HashMap::with_max_entries(1 << 14, 0);
+
+/// See [`tracer_common::names::map::SLOTS`]; user space writes what it has learned from unwind tables.
+#[map]
+pub static SLOTS: Array<u8> = Array::with_max_entries(stack::SLOTS, 0);
+
+/// Room to take a stack, one for each of [`Place`](crate::stacks::Place).
+#[map]
+pub static STACK_ROOM: PerCpuArray<StackRecord> = PerCpuArray::with_max_entries(3, 0);
 
 /// Bitmap of watched service ports: bit `port % 64` of word `port / 64`.
 #[map]

@@ -51,6 +51,8 @@ pub struct Analysis {
     out: Stdout,
     output: Output,
     rows: usize,
+    full_stacks: bool,
+    silent: bool,
     place: Place,
     /// How moments become wall-clock times.
     pub wall: Wall,
@@ -77,6 +79,8 @@ impl Analysis {
             out,
             output: settings.output,
             rows: settings.rows,
+            full_stacks: settings.full_stacks,
+            silent: settings.silent,
             place,
             wall,
             since,
@@ -195,6 +199,10 @@ impl Analysis {
         unreadable: Option<&str>,
         known: &mut dyn Processes,
     ) -> anyhow::Result<()> {
+        if self.silent {
+            self.findings.clear();
+            return Ok(());
+        }
         let degraded: Vec<String> = self
             .degraded
             .iter()
@@ -225,6 +233,7 @@ impl Analysis {
                 ledger: &self.ledger,
                 confidence: &confidence,
                 ports: self.place.ports,
+                full_stacks: self.full_stacks,
                 own_netns: self.place.netns,
                 wall: self.wall,
                 now,
@@ -249,6 +258,9 @@ impl Analysis {
     /// # Errors
     /// When stdout cannot be written.
     pub fn table(&mut self, now: Time, books: &Books, known: &mut dyn Processes) -> anyhow::Result<()> {
+        if self.silent {
+            return Ok(());
+        }
         let processes = view::per_process(&self.ledger, now, self.rows);
         let peers = view::per_peer(&self.ledger, now, self.rows);
         match self.output {

@@ -16,3 +16,4 @@ mod probe_link;
 pub mod selftest;
 pub mod session;
 pub mod snapshot;
+pub mod stacks;

@@ -6,3 +6,4 @@ pub mod released;
 pub mod ring;
 pub mod rows;
 pub mod shorts;
+pub mod stack;

@@ -4,7 +4,7 @@
 //! The core is pure: [`btf`], [`model`], [`leak`], [`output`], [`ingest::decode`], [`bpf::plan`], [`enrich::cgroup`]
 //! and [`fallback::join`] take bytes, values and the time as arguments. [`bpf`] talks to the kernel, [`enrich`] and
 //! [`fallback`] read `/proc` (through [`procfs`]) and `sock_diag`, [`runtime`] ties it all together, [`list`] looks once.
-//! `docs/architecture.md` shows the picture.
+//! [`symbols`] looks stacks up in a helper process. `docs/architecture.md` shows the picture.
 
 pub mod analysis;
 pub mod bpf;
@@ -27,3 +27,4 @@ pub mod replay;
 pub mod require;
 pub mod runtime;
 mod stdout;
+pub mod symbols;

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use crate::{
     bpf::environment,
-    cli::args::{By, List, Output},
+    cli::args::{By, List, ListOutput},
     clock::boot_time,
     enrich,
     model::{connection::Direction, inventory::Inventory},
@@ -26,7 +26,8 @@ use crate::{
 pub fn run(options: List) -> anyhow::Result<()> {
     let view = match options.by {
         _ if options.all => View::Connections,
-        By::Peer => View::Peers,
+        // Stacks are refused before anything is read.
+        By::Peer | By::Stack => View::Peers,
         By::Process => View::Processes,
         By::State => View::States,
         By::Listener => View::Listeners,
@@ -54,8 +55,8 @@ pub fn run(options: List) -> anyhow::Result<()> {
         degraded: reading.degraded,
     };
     let text = match options.output {
-        Output::Text => list::render(&listing),
-        Output::Json => json::list::lines(&listing, Wall::new(now, SystemTime::now()), now),
+        ListOutput::Text | ListOutput::Folded => list::render(&listing),
+        ListOutput::Json => json::list::lines(&listing, Wall::new(now, SystemTime::now()), now),
     };
     match Stdout::new()?.write(&text) {
         Err(error) if error.downcast_ref::<Closed>().is_some() => Ok(()),

@@ -4,6 +4,7 @@
 
 pub mod budget;
 pub mod chain;
+pub mod code;
 pub mod connection;
 pub mod event;
 pub mod fact;
@@ -17,6 +18,7 @@ mod reconcile;
 pub mod short;
 pub mod slab;
 pub mod snapshot;
+pub mod stack;
 pub mod tally;
 pub mod time;
 pub mod trend;

@@ -3,6 +3,9 @@
 pub mod advice;
 pub mod circumstances;
 pub mod errno;
+#[cfg(feature = "flamegraph")]
+pub mod flamegraph;
+pub mod folded;
 pub mod json;
 mod leak;
 pub mod list;
@@ -10,6 +13,7 @@ pub mod number;
 pub mod record;
 pub mod sanitize;
 pub mod span;
+pub mod stack;
 pub mod table;
 pub mod text;
 mod who;

@@ -70,7 +70,7 @@ impl Replaying {
                 Piece::Failed(error) => {
                     // What was read until then is worth telling, but it is not the news.
                     if let Some(session) = self.session {
-                        session.finish(Ended::Unreadable)?;
+                        session.finish(Ended::Unreadable, self.settings.export)?;
                     }
                     return Err(error);
                 }
@@ -113,7 +113,7 @@ impl Replaying {
 
     fn finish(self, ended: Ended) -> anyhow::Result<()> {
         if let Some(session) = self.session {
-            session.finish(ended)?;
+            session.finish(ended, self.settings.export)?;
         }
         if self.unknown > 0 {
             let (unknown, lines) = (self.unknown, self.lines);

@@ -4,6 +4,7 @@ mod accounts;
 mod look;
 mod pipeline;
 mod simulation;
+mod stacks;
 
 use std::{
     io::{IsTerminal as _, stdout},

@@ -28,7 +28,7 @@ const VMLINUX: &str = "/sys/kernel/btf/vmlinux";
 #[test]
 fn bad_usage_is_refused_with_a_reason() {
     let port = "a port is a number from 1 to 65535";
-    let cases: [(&str, &str); 33] = [
+    let cases: [(&str, &str); 34] = [
         ("--port 0", port),
         ("--port 70000", port),
         ("--port http", port),
@@ -65,13 +65,17 @@ fn bad_usage_is_refused_with_a_reason() {
         ("list --peer example.org", "a peer is an address like 10.1.2.3"),
         (
             "list --by port",
-            "[possible values: peer, process, state, listener]",
+            "[possible values: peer, process, state, listener, stack]",
         ),
         ("list --rows 0", "a count is a number from 1"),
         ("list --interval 1s", "unexpected argument '--interval'"),
         (
             "list --all --by process",
             "'--all' cannot be used with '--by <BY>'",
+        ),
+        (
+            "list --by stack --output folded",
+            "tracer replay FILE --output folded",
         ),
         (
             "list --by listener --direction outbound",

@@ -180,6 +180,7 @@ fn optional(kind: &str) -> &'static [&'static str] {
             "open_age",
             "forecast",
             "resolution",
+            "code",
         ],
         "limit" => &["resolution"],
         "stall" => &["queue_limit", "descriptors", "resolution"],
@@ -323,6 +324,8 @@ const BOOKS: Books = Books {
     overflowed: u64::MAX,
     unobserved_ends: u64::MAX,
     unknown_closes: u64::MAX,
+    stack_table_full: u64::MAX,
+    no_user_stack: u64::MAX,
     orphans: u64::MAX,
     duplicates: u64::MAX,
 };

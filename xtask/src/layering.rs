@@ -4,7 +4,7 @@
 use crate::source::{self, Source};
 
 /// Directories and files of the core.
-const PURE: [&str; 21] = [
+const PURE: [&str; 27] = [
     "tracer/src/btf",
     "tracer/src/model",
     "tracer/src/leak",
@@ -14,6 +14,7 @@ const PURE: [&str; 21] = [
     "tracer/src/ingest/released",
     "tracer/src/ingest/rows",
     "tracer/src/ingest/shorts",
+    "tracer/src/ingest/stack",
     "tracer/src/bpf/plan",
     "tracer/src/enrich/cgroup",
     "tracer/src/fallback/diag",
@@ -26,6 +27,11 @@ const PURE: [&str; 21] = [
     "tracer/src/procfs/stat",
     "tracer/src/procfs/status",
     "tracer/src/recording",
+    "tracer/src/symbols/cfi",
+    "tracer/src/symbols/maps",
+    "tracer/src/symbols/origin",
+    "tracer/src/symbols/perf_map",
+    "tracer/src/symbols/unwind",
 ];
 
 /// What the core must not mention. Time is an argument there.

@@ -8,6 +8,7 @@ use crate::{
     globals::{OFF_EXIT_RET, OFF_FD, OFF_FDT, OFF_MAX_FDS, OFF_PRIVATE, OFF_SOCKET_FILE, OFF_SOCKET_SK},
     lifecycle,
     sock::{Sock, beneath},
+    stacks::Place,
     task::Task,
 };
 
@@ -30,7 +31,7 @@ fn accepted(ctx: &TracePointContext) -> u32 {
     // A negative result is an error: nothing was accepted.
     let Ok(fd) = u32::try_from(result) else { return 0 };
     if let Some(sock) = socket_behind(fd) {
-        lifecycle::accepted(ctx, Sock::<Probed>::new(sock));
+        lifecycle::accepted(ctx, Sock::<Probed>::new(sock), Place::Accept);
     }
     0
 }

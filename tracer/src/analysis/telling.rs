@@ -2,12 +2,13 @@
 
 use crate::{
     leak::{
-        evidence::Scope,
+        evidence::{Class, Leak, Scope},
         finding::{Finding, Kind},
     },
     model::{
         budget::PortUse,
-        connection::{Direction, GroupKey, PeerKey, ProcessId},
+        code::Code,
+        connection::{Connection, ConnectionId, Direction, GroupKey, PeerKey, ProcessId},
         ledger::Ledger,
         name::Comm,
         process::ProcessInfo,
@@ -22,6 +23,8 @@ type Counted = Vec<(ProcessId, Comm, u32)>;
 
 /// Openers that a finding names.
 const OPENERS: usize = 3;
+/// Stacks that a finding names.
+const STACKS: usize = 3;
 
 /// All that is known at the moment of telling.
 pub struct Telling<'a> {
@@ -31,6 +34,8 @@ pub struct Telling<'a> {
     pub confidence: &'a Confidence,
     /// Number of ephemeral ports.
     pub ports: Option<u32>,
+    /// Whether frames of libraries are shown.
+    pub full_stacks: bool,
     /// The tracer's own network namespace.
     pub own_netns: Option<u32>,
     /// How moments become wall-clock times.
@@ -42,6 +47,10 @@ pub struct Telling<'a> {
 impl Telling<'_> {
     /// The circumstances of a finding, about a process of which `info` is known.
     pub fn circumstances<'a>(&self, finding: &Finding, info: Option<&'a ProcessInfo>) -> Circumstances<'a> {
+        let code = match &finding.kind {
+            Kind::Leak(leak) => Some(self.code(finding.process, leak)),
+            Kind::Stalled(_) | Kind::Exhaustion(_) => None,
+        };
         let (ports, [openers, other_ends]) = match &finding.kind {
             Kind::Leak(leak) => self.of_scope(finding.process, &leak.scope),
             Kind::Stalled(_) | Kind::Exhaustion(_) => (None, Default::default()),
@@ -58,6 +67,8 @@ impl Telling<'_> {
             ports,
             openers,
             other_ends,
+            code: code.filter(Code::was_asked),
+            full_stacks: self.full_stacks,
             own_netns: self.own_netns,
             wall: self.wall,
             now: self.now,
@@ -80,6 +91,20 @@ impl Telling<'_> {
                 self.processes(|of| of.peer == *peer && of.direction == *direction),
             ),
         }
+    }
+
+    /// Which code opened what a leak consists of.
+    fn code(&self, process: ProcessId, leak: &Leak) -> Code {
+        let is_gone = matches!(leak.class, Class::CloseMissing | Class::ErrorsIgnored);
+        let connections: Box<dyn Iterator<Item = (ConnectionId, Connection)>> = match leak.scope {
+            Scope::Group(group) => Box::new(self.ledger.of_group(group.of_process(process))),
+            Scope::Process { direction, .. } => Box::new(self.ledger.of_process(process, direction)),
+            Scope::Peer { direction, peer, .. } => Box::new(self.ledger.of_peer(direction, peer)),
+        };
+        let connections = connections
+            .map(|(_, connection)| connection)
+            .filter(|connection| !is_gone || connection.life.peer_gone.is_some());
+        Code::of(self.ledger, connections, STACKS)
     }
 
     fn processes(&self, is_of: impl Fn(&GroupKey) -> bool) -> [Counted; 2] {

@@ -9,6 +9,7 @@ use tracer_common::{
     event::COMM_LEN,
     layout::{ABSENT, FIELDS, OPTIONAL},
     names::{global, map},
+    stack::wanted,
 };
 
 use super::{filter::Filter, plan::KernelFacts, preflight::in_initial_pid_namespace};
@@ -124,6 +125,8 @@ pub struct Sizes {
     pub ring_bytes: u32,
     /// Connections tracked at once.
     pub connections: u32,
+    /// Stacks known at once.
+    pub stacks: u32,
 }
 
 impl Default for Sizes {
@@ -131,6 +134,29 @@ impl Default for Sizes {
         Self {
             ring_bytes: 4 << 20,
             connections: 1 << 17,
+            stacks: 1 << 14,
+        }
+    }
+}
+
+/// Whose stacks are taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StackChoice {
+    /// Nobody's.
+    Off,
+    /// Those of processes that connect.
+    Outbound,
+    /// Those of processes that accept, too.
+    #[default]
+    All,
+}
+
+impl StackChoice {
+    const fn number(self) -> u8 {
+        match self {
+            Self::Off => wanted::NONE,
+            Self::Outbound => wanted::OUTBOUND,
+            Self::All => wanted::ALL,
         }
     }
 }
@@ -144,7 +170,13 @@ fn room(values: usize) -> u32 {
 ///
 /// # Errors
 /// When the kernel refuses a map.
-pub fn open(types: &KernelTypes, filter: &Filter, sizes: Sizes, log_level: u8) -> Result<Ebpf, ObjectError> {
+pub fn open(
+    types: &KernelTypes,
+    filter: &Filter,
+    sizes: Sizes,
+    stacks: StackChoice,
+    log_level: u8,
+) -> Result<Ebpf, ObjectError> {
     let flag = |on: bool| u8::from(on);
     let ports = flag(!filter.ports.is_empty());
     let pids = flag(!filter.pids.is_empty());
@@ -161,11 +193,22 @@ pub fn open(types: &KernelTypes, filter: &Filter, sizes: Sizes, log_level: u8) -
     };
     // A quarter leaves three for what arrives while the reader wakes up.
     let wakeup = u64::from(sizes.ring_bytes / 4);
+    // Nobody may choose addresses so that two stacks look like one.
+    let wanted = stacks.number();
+    let stack_key = fastrand::u64(..);
     let mut loader = EbpfLoader::new();
     loader
         .btf(Some(&types.btf))
         .map_max_entries(map::EVENTS, sizes.ring_bytes)
         .map_max_entries(map::SOCKS, sizes.connections)
+        .map_max_entries(
+            map::STACKS,
+            if stacks == StackChoice::Off {
+                1
+            } else {
+                sizes.stacks
+            },
+        )
         .map_max_entries(map::PIDS, room(filter.pids.len()))
         .map_max_entries(map::COMMS, room(filter.comms.len()))
         .map_max_entries(map::PEERS, room(filter.peers.len()))
@@ -176,6 +219,8 @@ pub fn open(types: &KernelTypes, filter: &Filter, sizes: Sizes, log_level: u8) -
         .override_global(global::FILTER_DIRECTION, &direction, true)
         .override_global(global::SELF_TGID, &self_tgid, true)
         .override_global(global::WAKEUP_BYTES, &wakeup, true)
+        .override_global(global::STACKS, &wanted, true)
+        .override_global(global::STACK_KEY, &stack_key, true)
         .override_global(global::LOG_LEVEL, &log_level, true);
     for (name, offset) in &types.offsets {
         loader.override_global(name, offset, true);

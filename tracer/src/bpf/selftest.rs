@@ -19,11 +19,15 @@ use super::{
     preflight::in_initial_pid_namespace,
 };
 use crate::{
-    ingest::decode::decode,
+    ingest::{
+        decode::decode,
+        stack::{decode_stack, is_stack},
+    },
     model::{
         connection::Direction,
         event::{Event, EventKind, Opening, StateChange},
         name::Comm,
+        stack::StackId,
     },
 };
 
@@ -37,6 +41,8 @@ pub struct SelfTest {
     pub verdict: Verdict,
     /// Records of the test itself, taken out of the buffer.
     pub own: u64,
+    /// The stacks that opened its connections.
+    pub own_stacks: Vec<StackId>,
     /// Records of other processes that arrived meanwhile.
     pub others: Vec<Vec<u8>>,
 }
@@ -65,6 +71,7 @@ pub fn run(ring: &mut RingBuf<MapData>, coverage: &Coverage) -> SelfTest {
     let mut test = SelfTest {
         verdict: Verdict::Right,
         own: 0,
+        own_stacks: Vec::new(),
         others: Vec::new(),
     };
     if !in_initial_pid_namespace() {
@@ -140,6 +147,16 @@ fn check(
     let deadline = Instant::now() + PATIENCE;
     while !(done(&outbound) && (done(&inbound) || !expects_inbound)) && Instant::now() < deadline {
         while let Some(record) = ring.next() {
+            if is_stack(&record) {
+                match decode_stack(&record) {
+                    Ok(stack) if stack.process.pid == std::process::id() => {
+                        test.own += 1;
+                        test.own_stacks.push(stack.id);
+                    }
+                    _ => test.others.push(record.to_vec()),
+                }
+                continue;
+            }
             match decode(&record) {
                 Ok(event) if hear(&event, &mut outbound, &mut inbound) => test.own += 1,
                 // Others' records, and what cannot be decoded: the ledger's business.

@@ -17,10 +17,11 @@ use super::{
     coverage::{Coverage, ProgramOutcome},
     filter::Filter,
     misses::{MissReader, Misses},
-    object::{self, KernelTypes, ObjectError, Sizes},
+    object::{self, KernelTypes, ObjectError, Sizes, StackChoice},
     plan::{Backend, programs},
     selftest::{self, Verdict},
     snapshot::{SnapshotError, Snapshots},
+    stacks::StackMaps,
 };
 use crate::model::{snapshot::Snapshot, time::Time};
 
@@ -60,6 +61,8 @@ pub struct SessionSettings {
     pub filter: Filter,
     /// Sizes of the kernel's tables.
     pub sizes: Sizes,
+    /// Whose stacks to take.
+    pub stacks: StackChoice,
     /// Highest level of kernel-side diagnostics, 0 for none.
     pub log_level: u8,
 }
@@ -74,6 +77,7 @@ pub struct Session {
     own_records: u64,
     snapshots: Result<Snapshots, SnapshotError>,
     misses: MissReader,
+    stacks: StackMaps,
 }
 
 /// What a session starts with.
@@ -113,7 +117,13 @@ impl Session {
         settings: &SessionSettings,
         backend: Backend,
     ) -> Result<Result<Started, String>, SessionError> {
-        let mut ebpf = object::open(types, &settings.filter, settings.sizes, settings.log_level)?;
+        let mut ebpf = object::open(
+            types,
+            &settings.filter,
+            settings.sizes,
+            settings.stacks,
+            settings.log_level,
+        )?;
         let (coverage, links) = attach_all(&mut ebpf, types, backend);
         if let Some(failure) = coverage.failure() {
             let reason = failure.result.reason().unwrap_or_default();
@@ -122,13 +132,18 @@ impl Session {
         let mut ring = RingBuf::try_from(taken(&mut ebpf, map::EVENTS)?).map_err(ObjectError::Filter)?;
         let counters =
             PerCpuArray::try_from(taken(&mut ebpf, map::COUNTERS)?).map_err(ObjectError::Filter)?;
+        let mut stacks = StackMaps::take(&mut ebpf).map_err(ObjectError::Filter)?;
         let tested = selftest::run(&mut ring, &coverage);
         if let Verdict::Wrong(what) = &tested.verdict {
             return Ok(Err(format!("self-test failed: {what}")));
         }
+        for id in &tested.own_stacks {
+            stacks.forget(*id);
+        }
         let snapshots = Snapshots::new(&mut ebpf, types.btf());
         let session = Self {
             misses: MissReader::new(&ebpf),
+            stacks,
             snapshots,
             ebpf,
             counters,
@@ -181,6 +196,11 @@ impl Session {
     /// Records of the self-test: the kernel side counts them, nobody else sees them.
     pub fn own_records(&self) -> u64 {
         self.own_records
+    }
+
+    /// The kernel side's tables of stacks.
+    pub fn stacks(&mut self) -> &mut StackMaps {
+        &mut self.stacks
     }
 
     /// Takes the programs off their hooks; counters can still be read.
@@ -244,7 +264,7 @@ fn attach_all(ebpf: &mut Ebpf, types: &KernelTypes, backend: Backend) -> (Covera
 /// # Errors
 /// When the object does not suit this kernel.
 pub fn try_all(types: &KernelTypes, backend: Backend) -> Result<Vec<ProgramOutcome>, ObjectError> {
-    let mut ebpf = object::open(types, &Filter::default(), Sizes::default(), 0)?;
+    let mut ebpf = object::open(types, &Filter::default(), Sizes::default(), StackChoice::All, 0)?;
     let mut links = Links::new();
     Ok(programs(backend, types.facts())
         .into_iter()

@@ -12,7 +12,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 pub use self::{
     detection::{Detection, SensitivityChoice},
     filters::{DirectionChoice, Filters},
-    list::{By, List},
+    list::{By, List, ListOutput},
     replay::{Replay, Until},
 };
 use super::values::{byte_size, count, file_size, share, span};
@@ -54,6 +54,9 @@ pub enum Command {
     Doctor(Doctor),
     /// Print the thresholds of detection, their units, and their values at each sensitivity
     Thresholds,
+    /// Look stacks up for a tracer that asks over stdin
+    #[command(hide = true)]
+    Symbolize,
     /// Print the JSON Schema of the `--output json` stream
     Schema,
 }
@@ -78,6 +81,20 @@ pub enum Output {
     Json,
 }
 
+/// A format of what a replay prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ReplayOutput {
+    /// Findings, for people
+    Text,
+    /// Findings and more, for programs: a JSON object per line
+    Json,
+    /// What is open at the end, by the code that opened it: a line per stack, for flame graph tools
+    Folded,
+    /// The same as a picture, SVG: the wider, the more connections
+    #[cfg(feature = "flamegraph")]
+    Flamegraph,
+}
+
 /// A choice of backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum BackendChoice {
@@ -89,6 +106,17 @@ pub enum BackendChoice {
     Kprobe,
     /// Tracepoints only
     Tracepoint,
+}
+
+/// A choice of stacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum StacksChoice {
+    /// None
+    Off,
+    /// Of what connects
+    Outbound,
+    /// Of what accepts, too
+    All,
 }
 
 /// A way to read who holds what.
@@ -122,6 +150,9 @@ pub struct Watch {
     /// Rows of each part of the table
     #[arg(long, value_name = "N", default_value = "10", value_parser = count, help_heading = "Output")]
     pub rows: u64,
+    /// Show every frame of the code that opened what a finding is about, those of libraries too
+    #[arg(long, help_heading = "Output")]
+    pub full_stacks: bool,
     /// Stop after this time
     #[arg(long, value_name = "TIME", value_parser = span, help_heading = "Output")]
     pub duration: Option<Duration>,
@@ -136,6 +167,12 @@ pub struct Watch {
     #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = file_size, help_heading = "Recording")]
     pub record_total: u64,
 
+    /// Whose code to take: the stack that opened each connection
+    #[arg(long, value_enum, default_value_t = StacksChoice::All, help_heading = "Kernel")]
+    pub stacks: StacksChoice,
+    /// Different stacks known at once; more are counted, not known
+    #[arg(long, value_name = "N", default_value = "16384", value_parser = count, help_heading = "Kernel")]
+    pub max_stacks: u64,
     /// The hooks to use
     #[arg(long, value_enum, default_value_t = BackendChoice::Auto, help_heading = "Kernel")]
     pub backend: BackendChoice,

@@ -5,10 +5,16 @@ use std::{path::PathBuf, time::Duration};
 use anyhow::Context as _;
 
 use super::args::{
-    BackendChoice, Detection, DirectionChoice, Filters, Output, SensitivityChoice, SnapshotChoice, Watch,
+    BackendChoice, Detection, DirectionChoice, Filters, Output, SensitivityChoice, SnapshotChoice,
+    StacksChoice, Watch,
 };
 use crate::{
-    bpf::{filter::Filter, object::Sizes, plan::Backend, session::SessionSettings},
+    bpf::{
+        filter::Filter,
+        object::{Sizes, StackChoice},
+        plan::Backend,
+        session::SessionSettings,
+    },
     leak::{
         Parameters,
         row::RowParameters,
@@ -30,6 +36,10 @@ pub struct AnalysisSettings {
     pub output: Output,
     /// Rows of each part of the table.
     pub rows: usize,
+    /// Whether only what is asked for at the end is printed.
+    pub silent: bool,
+    /// Whether findings show the frames of libraries.
+    pub full_stacks: bool,
 }
 
 /// Everything the runtime needs to know.
@@ -78,6 +88,8 @@ impl Watch {
             rules: self.detection.into_rules(&filter)?,
             output: self.output,
             rows: size(self.rows)?,
+            silent: false,
+            full_stacks: self.full_stacks,
         };
         let connections = u32::try_from(self.max_connections).context("--max-connections is too large")?;
         Ok(Settings {
@@ -87,6 +99,12 @@ impl Watch {
                 sizes: Sizes {
                     ring_bytes: self.ring_size,
                     connections,
+                    stacks: u32::try_from(self.max_stacks).context("--max-stacks is too large")?,
+                },
+                stacks: match self.stacks {
+                    StacksChoice::Off => StackChoice::Off,
+                    StacksChoice::Outbound => StackChoice::Outbound,
+                    StacksChoice::All => StackChoice::All,
                 },
                 log_level: if logs_asked_for { log_level() } else { 0 },
             },

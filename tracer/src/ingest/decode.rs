@@ -13,6 +13,7 @@ use crate::model::{
     connection::{ConnectionId, Direction, ProcessId},
     event::{EndCause, Event, EventKind, Opening, StateChange},
     name::Comm,
+    stack::Opener,
     time::Time,
 };
 
@@ -46,6 +47,9 @@ pub enum DecodeError {
     /// Its kind is none of those of a snapshot's rows ([`kind`](tracer_common::snapshot::kind)).
     #[error("unknown row kind {0}")]
     Row(u32),
+    /// It is no stack that the kernel programs tell.
+    #[error("a stack that makes no sense")]
+    Stack,
     /// It is a connection in the queue of no listener.
     #[error("a waiting connection without a listener before it")]
     Stray,
@@ -119,6 +123,7 @@ fn opening(opened: &Opened) -> Result<Opening, DecodeError> {
         local: SocketAddr::new(canonical(opened.local), opened.local_port),
         peer: SocketAddr::new(canonical(opened.remote), opened.remote_port),
         netns: opened.netns,
+        stack: Opener::from_number(opened.stack),
     })
 }
 

@@ -8,6 +8,7 @@ use tracer_common::{
 use zerocopy::IntoBytes as _;
 
 use super::*;
+use crate::model::stack::StackId;
 
 fn addresses() -> impl Strategy<Value = [u8; 16]> {
     prop_oneof![any::<[u8; 16]>(), any::<[u8; 4]>().prop_map(v4_mapped)]
@@ -15,7 +16,7 @@ fn addresses() -> impl Strategy<Value = [u8; 16]> {
 
 /// Records as the kernel programs write them.
 fn opened() -> impl Strategy<Value = Opened> {
-    let numbers = any::<(u64, u64, u32, u64, u32, u16, u16)>();
+    let numbers = any::<(u64, u64, u32, u64, u64, u32, u16, u16)>();
     let small = (
         direction::OUTBOUND..=direction::INBOUND,
         tcp::ESTABLISHED..=tcp::CLOSING,
@@ -23,7 +24,7 @@ fn opened() -> impl Strategy<Value = Opened> {
     );
     (numbers, small, addresses(), addresses(), any::<[u8; COMM_LEN]>()).prop_map(
         |(
-            (ts, id, tgid, start, netns, local_port, remote_port),
+            (ts, id, tgid, start, stack, netns, local_port, remote_port),
             (direction, state, flags),
             local,
             remote,
@@ -38,6 +39,7 @@ fn opened() -> impl Strategy<Value = Opened> {
                 flags,
                 tgid,
                 start,
+                stack,
                 netns,
                 local_port,
                 remote_port,
@@ -124,6 +126,7 @@ const SAMPLE: Opened = Opened {
     flags: 0,
     tgid: 0x2122_2324,
     start: 0x3132_3334_3536_3738,
+    stack: 0x7172_7374_7576_7778,
     netns: 0x4142_4344,
     local_port: 0x5152,
     remote_port: 0x6162,
@@ -160,6 +163,7 @@ fn every_field_of_an_opening_arrives_in_its_place() {
         local: "10.1.2.3:20818".parse().unwrap(),
         peer: "[2001:db8::9]:24930".parse().unwrap(),
         netns: 0x4142_4344,
+        stack: StackId(0x7172_7374_7576_7778).into(),
     };
     let event = Event {
         at: Time(0x0102_0304_0506_0708),

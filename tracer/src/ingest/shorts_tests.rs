@@ -10,6 +10,7 @@ use crate::{
         event::EndCause,
         ledger::Limits,
         name::Comm,
+        stack::Opener,
         tally::Tally,
     },
 };
@@ -29,6 +30,7 @@ fn opening(direction: Direction, pid: u32, peer: u8) -> Opening {
         local: ([10, 0, 0, 200], 9090).into(),
         peer: ([10, 0, 0, peer], 443).into(),
         netns: 1,
+        stack: Opener::NOT_ASKED,
     }
 }
 

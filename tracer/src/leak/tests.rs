@@ -17,6 +17,7 @@ use crate::model::{
     event::{Event, EventKind, Opening},
     ledger::{Ledger, Limits},
     name::Comm,
+    stack::Opener,
     time::Time,
 };
 
@@ -61,6 +62,7 @@ impl Bench {
             local: (peer, 9090).into(),
             peer: (peer, 40000).into(),
             netns: 1,
+            stack: Opener::NOT_ASKED,
         };
         self.apply(&Event {
             at: at(seconds),

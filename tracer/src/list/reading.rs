@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::{
     bpf::{
         filter::Filter,
-        object::{self, Sizes},
+        object::{self, Sizes, StackChoice},
         preflight,
         snapshot::Snapshots,
     },
@@ -56,10 +56,12 @@ fn descriptor_tables(filter: &Filter, btf: &Path, connections: u32) -> Result<Re
     let sizes = Sizes {
         ring_bytes: UNUSED_RING,
         connections,
+        ..Sizes::default()
     };
     // All connections are read, and the filter is applied afterwards: a listening socket outside the filter tells the
     // direction of connections inside.
-    let mut ebpf = object::open(&types, &Filter::default(), sizes, 0).map_err(|error| impossible(&error))?;
+    let mut ebpf = object::open(&types, &Filter::default(), sizes, StackChoice::Off, 0)
+        .map_err(|error| impossible(&error))?;
     let mut snapshots = Snapshots::new(&mut ebpf, types.btf()).map_err(|error| impossible(&error))?;
     let snapshot = snapshots
         .read(&mut ebpf, boot_time())

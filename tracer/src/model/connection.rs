@@ -9,7 +9,7 @@ use std::{
 
 use tracer_common::socket::direction;
 
-use super::{fact::Life, time::Time};
+use super::{fact::Life, stack::Opener, time::Time};
 
 /// Identity of a connection: given by the kernel programs at open, never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -196,6 +196,8 @@ pub struct Connection {
     pub netns: u32,
     /// Who connected or accepted; the group's process is who holds it. `None` if nobody saw it open.
     pub opener: Option<ProcessId>,
+    /// By which code it was opened.
+    pub stack: Opener,
     /// Processes that hold it, as of the last snapshot.
     pub holders: u16,
     /// When it was opened: accepted, or established; while connecting, when the attempt began.
@@ -276,6 +278,18 @@ impl GroupKey {
     /// The same group without its process: a peer as the host sees it.
     pub const fn peer_key(self) -> PeerKey {
         PeerKey {
+            direction: self.direction,
+            peer: self.peer,
+            service_port: self.service_port,
+        }
+    }
+}
+
+impl PeerKey {
+    /// The connections of a process with this peer.
+    pub const fn of_process(self, process: ProcessId) -> GroupKey {
+        GroupKey {
+            process,
             direction: self.direction,
             peer: self.peer,
             service_port: self.service_port,

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use super::{
     connection::{ConnectionId, Direction, ProcessId},
     name::Comm,
+    stack::Opener,
     time::Time,
 };
 
@@ -53,6 +54,8 @@ pub struct Opening {
     pub peer: SocketAddr,
     /// Inode number of the network namespace.
     pub netns: u32,
+    /// By which code.
+    pub stack: Opener,
 }
 
 impl Opening {

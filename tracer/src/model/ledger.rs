@@ -7,6 +7,7 @@ use foldhash::{HashMap, HashSet};
 mod counting;
 mod record;
 mod recorded;
+mod stacks;
 mod store;
 mod transitions;
 
@@ -111,6 +112,8 @@ pub struct Ledger {
     pub(super) tells_traffic: bool,
     /// Processes that are known to have exited, of those that are in the books.
     exited: HashSet<ProcessId>,
+    /// What the stacks look like that opened connections.
+    stacks: stacks::Stacks,
     /// Whether somebody keeps a journal.
     is_journaled: bool,
 }
@@ -138,6 +141,7 @@ impl Ledger {
             compared: None,
             tells_traffic: false,
             exited: HashSet::default(),
+            stacks: stacks::Stacks::default(),
             is_journaled: false,
         }
     }

@@ -12,6 +12,7 @@ use super::{
     event::Opening,
     name::Comm,
     snapshot::{ListenerId, Snapshot, Waiting},
+    stack::Opener,
     time::Time,
 };
 
@@ -88,6 +89,7 @@ impl ListeningSocket {
             local,
             peer,
             netns: self.netns,
+            stack: Opener::NOT_ASKED,
         }
     }
 

@@ -15,6 +15,7 @@ use super::{
     ledger::{Entrance, Ledger},
     listener::{self, ListeningSocket},
     snapshot::{Descriptors, Held, Reconciled, Snapshot, Waiting},
+    stack::Opener,
     time::Time,
 };
 
@@ -243,6 +244,7 @@ impl Ledger {
             local: row.local,
             peer: row.peer,
             netns: row.netns,
+            stack: Opener::OLDER,
         };
         if !self.is_watched(row.id, &opening, admits) {
             return false;

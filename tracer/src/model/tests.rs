@@ -1,6 +1,7 @@
 //! The books, put to the test: each rule by the sentence it defends, then what must hold for any history.
 
 mod arbitrary;
+mod code;
 mod counting;
 mod histories;
 mod reconcile;
@@ -21,6 +22,7 @@ use super::{
     fact::Fact,
     ledger::{Ledger, Limits},
     name::Comm,
+    stack::Opener,
     tally::Tally,
     time::Time,
 };
@@ -53,6 +55,7 @@ fn opening(direction: Direction, pid: u32, peer: u8, port: u16) -> Opening {
         local: (address(200), local_port).into(),
         peer: (address(peer), peer_port).into(),
         netns: 4_026_531_840,
+        stack: Opener::NOT_ASKED,
     }
 }
 

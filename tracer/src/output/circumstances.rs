@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::{json::Wall, record::Confidence};
 use crate::model::{
     budget::{PortUse, Standing},
+    code::Code,
     connection::ProcessId,
     name::Comm,
     process::ProcessInfo,
@@ -41,6 +42,10 @@ pub struct Circumstances<'a> {
     pub openers: Vec<(ProcessId, Comm, u32)>,
     /// Processes of this host that hold the other ends of the connections, the most first.
     pub other_ends: Vec<(ProcessId, Comm, u32)>,
+    /// Which code opened the connections that it is about, as far as anybody asked.
+    pub code: Option<Code>,
+    /// Whether frames of libraries are shown.
+    pub full_stacks: bool,
     /// The network namespace in which suggested commands will be run.
     pub own_netns: Option<u32>,
     /// How moments become wall-clock times.

@@ -1,6 +1,7 @@
 //! Model values as [`record`]s, and records as lines.
 
 mod alert;
+mod code;
 mod limit;
 pub mod list;
 mod stall;

@@ -5,6 +5,7 @@
 
 mod alert;
 mod books;
+pub mod code;
 mod limit;
 mod list;
 mod stall;

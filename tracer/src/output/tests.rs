@@ -1,5 +1,6 @@
 //! What is printed, literally, and what may never be printed.
 
+mod code;
 mod findings;
 mod json;
 mod leak;
@@ -64,6 +65,8 @@ fn worth(confidence: Confidence) -> Circumstances<'static> {
         ports: None,
         openers: Vec::new(),
         other_ends: Vec::new(),
+        code: None,
+        full_stacks: false,
         own_netns: Some(NETNS),
         wall: wall(),
         now: NOW,

@@ -3,7 +3,7 @@
 use std::{ffi::CStr, mem::MaybeUninit, os::fd::OwnedFd};
 
 use rustix::{
-    fs::{Mode, OFlags, open, openat, readlinkat_raw},
+    fs::{Mode, OFlags, ResolveFlags, open, openat, openat2, readlinkat_raw},
     io::{Errno, Result, read},
 };
 
@@ -106,6 +106,33 @@ impl Directory {
             OFlags::RDONLY | OFlags::CLOEXEC,
             Mode::empty(),
         )
+    }
+
+    /// Names a file as the process sees it: inside its container. Opens nothing, so that it may be anything.
+    ///
+    /// # Errors
+    /// When it is not there, or must not be seen.
+    pub fn in_root(&self, path: &[u8]) -> Result<OwnedFd> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let root = openat(&self.0, c"root", flags, Mode::empty())?;
+        let flags = OFlags::PATH | OFlags::CLOEXEC;
+        // Links inside lead nowhere else.
+        openat2(
+            root,
+            path,
+            flags,
+            Mode::empty(),
+            ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS,
+        )
+    }
+
+    /// Names the file behind a mapping, also one that is deleted.
+    ///
+    /// # Errors
+    /// When there is none, or it must not be seen.
+    pub fn mapped(&self, start: u64, end: u64) -> Result<OwnedFd> {
+        let path = format!("map_files/{start:x}-{end:x}");
+        openat(&self.0, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
     }
 
     /// Opens the directory that lists its descriptors.

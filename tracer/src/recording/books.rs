@@ -3,7 +3,7 @@
 use crate::output::record::Books;
 
 /// The counts of the books.
-const COUNT: usize = 19;
+const COUNT: usize = 21;
 
 /// Every count, and its name.
 pub fn by_name(books: &mut Books) -> [(&'static str, &mut u64); COUNT] {
@@ -25,6 +25,8 @@ pub fn by_name(books: &mut Books) -> [(&'static str, &mut u64); COUNT] {
         overflowed,
         unobserved_ends,
         unknown_closes,
+        stack_table_full,
+        no_user_stack,
         orphans,
         duplicates,
     } = books;
@@ -46,6 +48,8 @@ pub fn by_name(books: &mut Books) -> [(&'static str, &mut u64); COUNT] {
         ("overflowed", overflowed),
         ("unobserved_ends", unobserved_ends),
         ("unknown_closes", unknown_closes),
+        ("stack_table_full", stack_table_full),
+        ("no_user_stack", no_user_stack),
         ("orphans", orphans),
         ("duplicates", duplicates),
     ]

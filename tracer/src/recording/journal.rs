@@ -19,7 +19,7 @@ use super::{
     reader::REORDERING,
     written::{
         Activity, Books as BooksLine, Clock, ConnectFailed, Degraded, Header, Holders, Id, Loss, Moment,
-        Name, Nanos, Opened, Process, ProcessExit, Tick, Unaccepted, Written, pair,
+        Name, Nanos, Opened, Process, ProcessExit, Stack, Tick, Unaccepted, Written, pair,
     },
 };
 use crate::{
@@ -29,6 +29,7 @@ use crate::{
         ledger::Ledger,
         name::Comm,
         process::ProcessInfo,
+        stack::{Missing, StackId, Trace},
         time::Time,
     },
     output::record::Books,
@@ -169,6 +170,7 @@ impl Journal {
         let process = self.introduce_owner(connection, ts, ledger);
         let line = Opened {
             preexisting: true,
+            no_stack: why_no_stack(connection, Missing::Older),
             age: Some(nanos_since(ts, connection.opened)),
             ..opened(ts, id, process, connection)
         };
@@ -315,6 +317,12 @@ impl Journal {
         }));
     }
 
+    /// Notes what a stack looks like.
+    pub fn stack(&mut self, id: StackId, trace: &Trace, now: Time) {
+        let (ts, _) = self.stamp(now);
+        self.write(&Written::Stack(Stack::new(Nanos(ts), id, trace)));
+    }
+
     /// Notes that something is not seen, or seen late.
     pub fn degraded(&mut self, what: &str, now: Time) {
         let (ts, _) = self.stamp(now);
@@ -418,9 +426,17 @@ fn opened(ts: Time, id: ConnectionId, process: ProcessId, connection: &Connectio
         local: connection.local,
         peer: connection.peer,
         netns: connection.netns,
+        stack: connection.stack.stack().ok().map(|id| id.0.to_string()),
+        no_stack: why_no_stack(connection, Missing::NotAsked),
         preexisting: false,
         age: None,
     }
+}
+
+/// What goes without saying is not said.
+fn why_no_stack(connection: &Connection, usual: Missing) -> Option<&'static str> {
+    let why = connection.stack.stack().err()?;
+    (why != usual).then_some(why.name())
 }
 
 const fn moment(ts: Time, late: u64, id: ConnectionId) -> Moment {

@@ -1,8 +1,10 @@
 //! What stands in a line, by its kind.
 
 mod ours;
+mod stack;
 
 pub use ours::{Books, Clock, Degraded, InQueue, Listener, Origin};
+pub use stack::Stack;
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -12,6 +14,7 @@ use super::{kind, scalar};
 use crate::model::{
     connection::{ConnectionId, Direction, ProcessId},
     name::Comm,
+    stack::{Missing, StackId},
     time::Time,
 };
 
@@ -61,6 +64,8 @@ pub enum Line {
     Degraded(Box<Degraded>),
     /// All that is open has been told.
     State(Tick),
+    /// What a stack looks like.
+    Stack(Box<Stack>),
     /// Time has passed.
     Tick(Tick),
     /// Something that changes nothing that is known here.
@@ -183,6 +188,12 @@ pub struct Opened {
     /// Inode number of the network namespace; 0 if unknown.
     #[serde(default, deserialize_with = "scalar::netns")]
     pub netns: u32,
+    /// The stack that opened it.
+    #[serde(default, deserialize_with = "stack::maybe_id")]
+    pub stack: Option<StackId>,
+    /// Why that is not known.
+    #[serde(default, deserialize_with = "stack::maybe_missing")]
+    pub no_stack: Option<Missing>,
     /// It was there before anybody watched.
     #[serde(default)]
     pub preexisting: Option<bool>,
@@ -361,17 +372,6 @@ pub struct Tick {
     pub ts: Time,
 }
 
-/// Which code opened a connection: known, and not used yet.
-#[derive(Deserialize)]
-struct Stack {
-    #[serde(deserialize_with = "scalar::time")]
-    ts: Time,
-    #[serde(rename = "id")]
-    _id: IgnoredAny,
-    #[serde(rename = "frames")]
-    _frames: Vec<IgnoredAny>,
-}
-
 impl Line {
     /// Reads a line; `None` if its kind is not known here.
     ///
@@ -394,7 +394,7 @@ impl Line {
             "tick" => Self::Tick(serde_json::from_str(line)?),
             "loss" => Self::Loss(serde_json::from_str(line)?),
             "reconciled" => Self::Reconciled(serde_json::from_str(line)?),
-            "stack" => Self::Other(serde_json::from_str::<Stack>(line)?.ts),
+            "stack" => Self::Stack(Box::new(serde_json::from_str(line)?)),
             "header" => Self::Header(serde_json::from_str(line)?),
             kind => {
                 let ours = Self::parse_ours(kind, line);
@@ -437,6 +437,7 @@ impl Line {
             Self::ConnectFailed(failed) => failed.ts,
             Self::Loss(loss) => loss.ts,
             Self::Reconciled(reconciled) => reconciled.ts,
+            Self::Stack(stack) => stack.ts,
             Self::Listener(listener) => listener.ts,
             Self::Books(books) => books.ts,
             Self::Clock(clock) => clock.ts,

@@ -21,6 +21,7 @@ use crate::model::{
     ledger::Ledger,
     name::Comm,
     snapshot::Descriptors,
+    stack::Opener,
     time::Time,
 };
 use processes::Known;
@@ -122,6 +123,9 @@ impl Player {
             }
             Line::ConnectFailed(failed) => self.fail(&failed, ledger, facts, admits),
             Line::Loss(loss) => return Told::Loss(loss),
+            Line::Stack(stack) => {
+                ledger.learn_stack(stack.id, stack.into_trace());
+            }
             Line::Missing(at) => self.tables.miss(at.id),
             Line::Listener(listener) => self.listen(*listener),
             Line::State(_) => self.end_untold(line_ts, ledger, facts),
@@ -254,6 +258,7 @@ impl Player {
             local: opened.local,
             peer: opened.peer,
             netns: opened.netns,
+            stack: opened.opener(),
         }
     }
 
@@ -277,6 +282,7 @@ impl Player {
             local: line.local,
             peer: line.peer,
             netns: line.netns,
+            stack: Opener::NOT_ASKED,
         };
         if !admits(&opening) {
             ledger.disregard(line.id);
@@ -350,6 +356,7 @@ impl Player {
             local: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
             peer: failed.peer,
             netns: 0,
+            stack: Opener::NOT_ASKED,
         };
         if admits(&opening) {
             ledger.fail(opening, error, at);

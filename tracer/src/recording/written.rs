@@ -1,6 +1,7 @@
 //! Lines as they are written here: what `docs/recording.schema.json` describes, and [`line`](super::line) reads.
 
 mod connections;
+mod stack;
 mod tables;
 
 use std::{borrow::Cow, fmt};
@@ -15,6 +16,7 @@ use crate::model::{
 };
 
 pub use connections::{Activity, ConnectFailed, Holders, Moment, Opened, Unaccepted};
+pub use stack::Stack;
 pub use tables::{Books, InQueue, Listener, Loss, Reconciled};
 
 /// The JSON Schema of a line. A reader must expect kinds and fields that it does not name.
@@ -70,6 +72,8 @@ pub enum Written<'a> {
     Clock(Clock),
     /// Something is seen late, or not at all.
     Degraded(Degraded<'a>),
+    /// What a stack looks like that `opened` lines name.
+    Stack(Stack<'a>),
     /// All that is open has been told since the header: what else was open before has ended meanwhile.
     State(State),
     /// The rules look.

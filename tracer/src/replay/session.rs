@@ -3,13 +3,17 @@
 use std::{path::PathBuf, time::Duration};
 
 use anyhow::Context as _;
+#[cfg(feature = "flamegraph")]
+use anyhow::bail;
 
 use super::{losses::Losses, pace::Pace, source::wall_of};
+#[cfg(feature = "flamegraph")]
+use crate::output::flamegraph;
 use crate::{
     analysis::{Analysis, Place, Processes},
     bpf::filter::Filter,
     cli::{
-        args::{Replay, Until},
+        args::{Output, Replay, ReplayOutput, Until},
         settings::AnalysisSettings,
     },
     model::{
@@ -18,6 +22,7 @@ use crate::{
     },
     output::{
         circumstances::Comparison,
+        folded,
         json::Wall,
         record::{Loss, Started},
         sanitize,
@@ -37,6 +42,8 @@ pub struct Settings {
     interval: Option<Duration>,
     speed: Option<f64>,
     until: Option<Until>,
+    /// What is printed at the end, and nothing else.
+    pub export: Option<Export>,
 }
 
 impl Settings {
@@ -47,6 +54,13 @@ impl Settings {
     pub fn of(options: Replay) -> anyhow::Result<(Vec<PathBuf>, Self)> {
         let size = |number: u64| usize::try_from(number).context("a count does not fit this machine");
         let filter = options.filters.into_filter();
+        let (output, export) = match options.output {
+            ReplayOutput::Text => (Output::Text, None),
+            ReplayOutput::Json => (Output::Json, None),
+            ReplayOutput::Folded => (Output::Text, Some(Export::Folded)),
+            #[cfg(feature = "flamegraph")]
+            ReplayOutput::Flamegraph => (Output::Text, Some(Export::Flamegraph)),
+        };
         let analysis = AnalysisSettings {
             limits: Limits {
                 connections: size(options.max_connections)?,
@@ -54,8 +68,10 @@ impl Settings {
                 ..Limits::default()
             },
             rules: options.detection.into_rules(&filter)?,
-            output: options.output,
+            output,
             rows: size(options.rows)?,
+            silent: export.is_some(),
+            full_stacks: options.full_stacks,
         };
         let settings = Self {
             analysis,
@@ -63,9 +79,20 @@ impl Settings {
             interval: options.interval,
             speed: options.speed,
             until: options.until,
+            export,
         };
         Ok((options.paths, settings))
     }
+}
+
+/// What is printed at the end, and nothing else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Export {
+    /// Stacks and counts.
+    Folded,
+    /// A picture of them.
+    #[cfg(feature = "flamegraph")]
+    Flamegraph,
 }
 
 /// Why a replay ends.
@@ -132,7 +159,7 @@ impl Session {
     ) -> anyhow::Result<Self> {
         let out = match before {
             Some(before) if before.is_followed_by(header) => return Ok(before.go_on(header)),
-            Some(before) => before.end(Ended::Restarted)?,
+            Some(before) => before.end(Ended::Restarted)?.0,
             None => Stdout::new()?,
         };
         let recorded = wall_of(&header.wall).with_context(|| format!("{file} cannot be replayed"))?;
@@ -251,12 +278,22 @@ impl Session {
     ///
     /// # Errors
     /// When stdout cannot be written.
-    pub fn finish(self, ended: Ended) -> anyhow::Result<()> {
-        self.end(ended)?;
-        Ok(())
+    pub fn finish(self, ended: Ended, export: Option<Export>) -> anyhow::Result<()> {
+        let (mut out, stacks) = self.end(ended)?;
+        let exported = match export {
+            None => return Ok(()),
+            Some(Export::Folded) => folded::lines(&stacks),
+            #[cfg(feature = "flamegraph")]
+            Some(Export::Flamegraph) if stacks.is_empty() => {
+                bail!("nothing is open at the end: there is no picture of it")
+            }
+            #[cfg(feature = "flamegraph")]
+            Some(Export::Flamegraph) => flamegraph::svg(&stacks)?,
+        };
+        out.write(&exported)
     }
 
-    fn end(mut self, mut ended: Ended) -> anyhow::Result<Stdout> {
+    fn end(mut self, mut ended: Ended) -> anyhow::Result<(Stdout, Vec<(String, u32)>)> {
         if !matches!(ended, Ended::Until | Ended::Interrupted) {
             while let Some(step) = self.schedule.drain() {
                 if let Some(earlier) = self.step(step)? {
@@ -280,7 +317,8 @@ impl Session {
         let books = self.losses.books(self.analysis.ledger().irregularities());
         self.analysis
             .finish(now, ended.reason(), books, Vec::new(), &mut self.player)?;
-        Ok(self.analysis.into_out())
+        let stacks = folded::stacks(self.analysis.ledger());
+        Ok((self.analysis.into_out(), stacks))
     }
 
     fn step(&mut self, step: Step) -> anyhow::Result<Option<Ended>> {

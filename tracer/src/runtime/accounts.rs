@@ -91,6 +91,8 @@ impl Accounts {
             overflowed: irregular.overflowed,
             unobserved_ends: irregular.unobserved,
             unknown_closes: cell(&self.cells, Counter::UnknownClose),
+            stack_table_full: cell(&self.cells, Counter::StackTableFull),
+            no_user_stack: cell(&self.cells, Counter::NoUserStack),
             orphans: irregular.orphans,
             duplicates: irregular.duplicates,
         }

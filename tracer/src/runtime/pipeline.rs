@@ -4,14 +4,19 @@ use std::time::{Duration, SystemTime};
 
 use log::debug;
 
-use super::{accounts::Accounts, look::Look, simulation::SimulatedLoss};
+use super::{accounts::Accounts, look::Look, simulation::SimulatedLoss, stacks::Stacks};
 use crate::{
     analysis::{Analysis, Place, Processes},
     bpf::{environment, filter::Filter, session::Session},
     cli::settings::Settings,
     enrich,
     fallback::identity::KnownConnection,
-    ingest::{decode::decode, intake::Intake, ring::Reader},
+    ingest::{
+        decode::decode,
+        intake::Intake,
+        ring::Reader,
+        stack::{decode_stack, is_stack},
+    },
     model::{
         connection::ProcessId, event::EventKind, name::Comm, process::ProcessInfo, snapshot::Snapshot,
         time::Time,
@@ -52,6 +57,8 @@ pub struct Pipeline {
     attached: Time,
     place: Place,
     recorder: Option<Recorder>,
+    /// The stacks that were told.
+    stacks: Stacks,
     /// Whether it was recorded that the loss counters cannot be read.
     told_unreadable: bool,
 }
@@ -92,6 +99,7 @@ impl Pipeline {
             attached,
             place,
             recorder,
+            stacks: Stacks::new(settings.session.sizes.stacks),
             told_unreadable: false,
         }
     }
@@ -145,6 +153,10 @@ impl Pipeline {
             self.accounts.simulated += 1;
             return;
         }
+        if is_stack(record) {
+            self.take_stack(record);
+            return;
+        }
         let mut event = match decode(record) {
             Ok(event) => event,
             Err(error) => {
@@ -164,6 +176,16 @@ impl Pipeline {
             && let Some((journal, _)) = self.analysis.journal()
         {
             recorder.relieve(journal, event.at);
+        }
+    }
+
+    fn take_stack(&mut self, record: &[u8]) {
+        match decode_stack(record) {
+            Ok(stack) => self.stacks.take(stack),
+            Err(error) => {
+                self.accounts.rejected += 1;
+                debug!("stack rejected: {error}");
+            }
         }
     }
 
@@ -236,6 +258,7 @@ impl Pipeline {
             journal.clock(wall.system_time(now), now);
         }
         self.learn(now);
+        self.stacks.tick(&mut self.analysis, session, now);
         let books = self.books(session);
         self.lost = books.lost();
         let since = self.accounts.told_at();

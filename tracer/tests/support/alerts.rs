@@ -4,6 +4,7 @@ use tracer::output::record::{
     AgeQuantiles, Alert, AlertStatus, Basis, Body, Cadence, Class, Confidence, Descriptors, Direction,
     Explanation, Forecast, Healthy, HeldGroup, Holding, Interval, Limit, News, Opener, PhaseName, Phases,
     Ports, Process, Resolution, Resource, RuledOut, Sample, Scope, Severity, Silence, Survivors, Tier,
+    code::{Code, Culprit, Cut, Frame, Reason, Stack, Unknown},
 };
 
 /// Of each type and scope some with everything and some with as little as there can be.
@@ -138,6 +139,56 @@ fn evidence_of_growth() -> (Interval, Forecast) {
     (rate, forecast)
 }
 
+fn code() -> Code {
+    let hostile = || Some("\u{202e}\n\u{1b}[2J;".to_owned());
+    let frame = |whole: bool| Frame {
+        function: hostile().filter(|_| whole),
+        file: hostile().filter(|_| whole),
+        line: whole.then_some(u32::MAX),
+        module: hostile().filter(|_| !whole),
+        offset: (!whole).then_some(u64::MAX),
+        build_id: Some("00ff".to_owned()).filter(|_| !whole),
+        inlined: whole,
+        library: !whole,
+    };
+    let stack = |cut| Stack {
+        connections: u32::MAX,
+        frames: vec![frame(true), frame(false)],
+        cut,
+    };
+    let reasons = [
+        Reason::NotAsked,
+        Reason::NoUserStack,
+        Reason::TableFull,
+        Reason::RingFull,
+        Reason::Older,
+        Reason::Lost,
+        Reason::NotLookedUp,
+    ];
+    Code {
+        open: u32::MAX,
+        culprit: Some(Culprit {
+            connections: 0,
+            frame: frame(true),
+        }),
+        stacks: [
+            None,
+            Some(Cut::NoFramePointer),
+            Some(Cut::Deep),
+            Some(Cut::Strange),
+        ]
+        .map(stack)
+        .into(),
+        elsewhere: u32::MAX,
+        unknown: reasons
+            .map(|reason| Unknown {
+                reason,
+                connections: 1,
+            })
+            .into(),
+    }
+}
+
 fn alert(scope: Scope, full: bool, confidence: Confidence) -> Alert {
     let (rate, forecast) = evidence_of_growth();
     let opener = Opener {
@@ -169,6 +220,7 @@ fn alert(scope: Scope, full: bool, confidence: Confidence) -> Alert {
         process: process(full.then_some(0)),
         openers: if full { vec![opener.clone()] } else { Vec::new() },
         other_ends: if full { vec![opener] } else { Vec::new() },
+        code: full.then(code),
         descriptors: full.then(|| descriptors(full)),
         ports: full.then_some(Ports {
             used: 0,

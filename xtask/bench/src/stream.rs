@@ -156,6 +156,7 @@ impl Stream {
             flags: 0,
             tgid: process.pid,
             start: process.start.0,
+            stack: self.world.stack(group).0,
             netns: 4_026_531_840,
             local_port: 0,
             remote_port: peer.port(),

@@ -10,8 +10,10 @@ use tracer::model::{
     event::Opening,
     name::Comm,
     snapshot::{Descriptors, Held, Snapshot},
+    stack::StackId,
     time::Time,
 };
+use tracer_common::stack::FIRST_ID;
 
 /// When the tracer comes: a boot some days ago.
 pub const BEGIN: Time = Time(1_000_000_000_000_000);
@@ -59,7 +61,13 @@ impl World {
             local: SocketAddr::new(IpAddr::V4(HERE), port(number)),
             peer: self.peer(group),
             netns: 4_026_531_840,
+            stack: self.stack(group).into(),
         }
+    }
+
+    /// The stack that opens all connections of a process.
+    pub fn stack(self, group: u32) -> StackId {
+        StackId(FIRST_ID + u64::from(self.process(group).pid))
     }
 
     /// What a snapshot shows: so many idle connections, dealt out to the groups in turn.

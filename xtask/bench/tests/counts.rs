@@ -3,6 +3,12 @@
 //!
 //! One test, for whatever runs beside it would count.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
+
 use bench::{count::Counts, scenes::memory};
 use serde_json::Value;
 

@@ -10,6 +10,7 @@ use tracer::model::{
     event::{EndCause, Event, EventKind, Opening, StateChange},
     name::Comm,
     snapshot::{Descriptors, Held, Listener, ListenerId, Snapshot, Waiting},
+    stack::Opener,
 };
 
 use crate::{
@@ -149,6 +150,7 @@ impl<'a> Kernel<'a> {
             local: connection.local,
             peer: connection.peer,
             netns: NETNS,
+            stack: Opener::NOT_ASKED,
         }
     }
 

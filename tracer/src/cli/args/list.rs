@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{CommandFactory as _, Parser, ValueEnum, error::ErrorKind};
 
-use super::{Args, DirectionChoice, Filters, Output, SnapshotChoice};
+use super::{Args, DirectionChoice, Filters, SnapshotChoice};
 use crate::{bpf::environment::VMLINUX_BTF, cli::values::count};
 
 /// Options of `tracer list`.
@@ -26,8 +26,8 @@ pub struct List {
     pub filters: Filters,
 
     /// How to print
-    #[arg(long, value_enum, default_value_t = Output::Text, help_heading = "Output")]
-    pub output: Output,
+    #[arg(long, value_enum, default_value_t = ListOutput::Text, help_heading = "Output")]
+    pub output: ListOutput,
     /// Print no more rows than this; default: all
     #[arg(long, value_name = "N", value_parser = count, help_heading = "Output")]
     pub rows: Option<u64>,
@@ -49,17 +49,34 @@ impl List {
     /// # Errors
     /// When one does.
     pub fn validated(self) -> Result<Self, clap::Error> {
-        if self.by != By::Listener || self.filters.direction != Some(DirectionChoice::Outbound) {
+        let message = if self.by == By::Stack || self.output == ListOutput::Folded {
+            "'--by stack' cannot be told by looking once: the kernel does not remember which code opened a connection. A \
+             tracer that watches does: let one record (tracer --record FILE), and ask its recording, also while it runs \
+             (tracer replay FILE --output folded)"
+        } else if self.by == By::Listener && self.filters.direction == Some(DirectionChoice::Outbound) {
+            "'--by listener' cannot be used with '--direction outbound': nobody listens for these"
+        } else {
             return Ok(self);
-        }
+        };
         let mut command = Args::command();
         command.build();
-        let message = "'--by listener' cannot be used with '--direction outbound': nobody listens for these";
         Err(match command.find_subcommand_mut("list") {
             Some(list) => list.error(ErrorKind::ArgumentConflict, message),
             None => command.error(ErrorKind::ArgumentConflict, message),
         })
     }
+}
+
+/// A format of what is listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ListOutput {
+    /// For people
+    Text,
+    /// For programs: a JSON object per line; `tracer schema` describes them
+    Json,
+    /// Stacks and counts, of a recording only
+    #[value(hide = true)]
+    Folded,
 }
 
 /// What makes connections share a line.
@@ -73,4 +90,6 @@ pub enum By {
     State,
     /// Listening socket, those without connections included; inbound connections only
     Listener,
+    /// Code that opened them: only a recording knows, see `tracer replay --output folded`
+    Stack,
 }

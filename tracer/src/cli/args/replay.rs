@@ -7,7 +7,7 @@ use std::{
 
 use clap::Parser;
 
-use super::{Detection, Filters, Output};
+use super::{Detection, Filters, ReplayOutput};
 use crate::{
     cli::values::{count, factor, span},
     recording::wall,
@@ -34,14 +34,17 @@ pub struct Replay {
     pub detection: Detection,
 
     /// How to print
-    #[arg(long, value_enum, default_value_t = Output::Text, help_heading = "Output")]
-    pub output: Output,
+    #[arg(long, value_enum, default_value_t = ReplayOutput::Text, help_heading = "Output")]
+    pub output: ReplayOutput,
     /// Print the table this often, by the recording's clock
     #[arg(long, value_name = "TIME", value_parser = span, help_heading = "Output")]
     pub interval: Option<Duration>,
     /// Rows of each part of the table
     #[arg(long, value_name = "N", default_value = "10", value_parser = count, help_heading = "Output")]
     pub rows: u64,
+    /// Show every frame of the code that opened what a finding is about, those of libraries too
+    #[arg(long, help_heading = "Output")]
+    pub full_stacks: bool,
     /// Connections tracked at once; more are counted, not tracked
     #[arg(long, value_name = "N", default_value = "131072", value_parser = count, help_heading = "Limits")]
     pub max_connections: u64,

@@ -19,6 +19,7 @@ use crate::{
         ledger::{Ledger, Limits},
         name::Comm,
         snapshot::{Descriptors, Held, Listener, ListenerId, Snapshot, Waiting},
+        stack::Opener,
         time::Time,
     },
 };
@@ -368,6 +369,7 @@ fn the_connections_that_the_process_holds_are_named() {
             local: "10.0.0.1:9090".parse().unwrap(),
             peer: ([10, 0, 0, last], 40_000).into(),
             netns: 1,
+            stack: Opener::NOT_ASKED,
         };
         let event = Event {
             at: at(0.0),
@@ -637,6 +639,7 @@ fn both_rules_run_side_by_side() {
             local,
             peer: peer(0),
             netns: 1,
+            stack: Opener::NOT_ASKED,
         };
         let event = Event {
             at: at(0.0) + Duration::from_secs(second),

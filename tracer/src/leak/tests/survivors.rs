@@ -16,6 +16,7 @@ use crate::{
         ledger::{Ledger, Limits},
         name::Comm,
         snapshot::Descriptors,
+        stack::Opener,
         time::Time,
     },
 };
@@ -81,6 +82,7 @@ impl World {
             local: ([10, 0, 0, 1], 40_000).into(),
             peer: (std::net::Ipv4Addr::from_bits(0x0a01_0000 + peer), 9090).into(),
             netns: 1,
+            stack: Opener::NOT_ASKED,
         }
     }
 

@@ -7,6 +7,7 @@ use crate::model::{
     connection::{Connection, ConnectionId, GroupKey, Phase, ProcessId, Traffic},
     fact::{Life, Start},
     slab::NONE,
+    stack,
     time::Time,
 };
 
@@ -38,6 +39,8 @@ pub(in crate::model) struct Record {
     peer_gone: PeerGone,
     has_traffic: bool,
     pub(super) opener: Opener,
+    /// By which code it was opened.
+    pub(in crate::model) stack: stack::Opener,
 }
 
 /// Whether the peer is gone.
@@ -104,6 +107,7 @@ impl Record {
             peer_gone: PeerGone::No,
             has_traffic: connection.traffic.is_some(),
             opener: Opener::Unknown,
+            stack: connection.stack,
         };
         if let Some(since) = connection.life.peer_gone {
             record.lose_peer(since);
@@ -119,6 +123,7 @@ impl Record {
             peer: self.peer.unpack(),
             netns: self.netns,
             opener,
+            stack: self.stack,
             holders: self.holders,
             opened: self.opened,
             older: self.older,
@@ -197,7 +202,7 @@ mod tests {
     #[test]
     fn a_record_is_small() {
         assert!(
-            size_of::<Option<Record>>() <= 128,
+            size_of::<Option<Record>>() <= 136,
             "{} bytes",
             size_of::<Option<Record>>()
         );
@@ -244,7 +249,7 @@ mod tests {
             (local, peer, netns, holders) in (end(), end(), any::<u32>(), any::<u16>()),
             (opened, older, is_dated) in (any::<u64>(), any::<bool>(), any::<bool>()),
             (phase, phase_since) in (phase(), any::<u64>()),
-            peer_gone in prop::option::of(start()),
+            (peer_gone, stack) in (prop::option::of(start()), any::<u64>()),
             traffic in prop::option::of(traffic()),
         ) {
             let opened = Time(opened);
@@ -260,6 +265,7 @@ mod tests {
                 peer,
                 netns,
                 opener: None,
+                stack: stack::Opener::from_number(stack),
                 holders,
                 opened,
                 older,

@@ -71,7 +71,11 @@ impl Ledger {
             Entrance::Seen => Phase::Open,
         };
         let Opening {
-            local, peer, netns, ..
+            local,
+            peer,
+            netns,
+            stack,
+            ..
         } = opening;
         let found = match entrance {
             Entrance::Found { at, .. } => Some(at),
@@ -90,6 +94,7 @@ impl Ledger {
             peer,
             netns,
             opener: (entrance == Entrance::Seen).then_some(opening.process),
+            stack,
             holders: 1,
             opened: at,
             older: found.is_some(),

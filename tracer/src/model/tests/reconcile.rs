@@ -15,6 +15,7 @@ use crate::model::{
     ledger::{Ledger, Limits},
     name::Comm,
     snapshot::{Held, Listener, ListenerId, Reconciled, Snapshot},
+    stack::Opener,
     time::Time,
 };
 
@@ -44,6 +45,7 @@ fn accepted(id: u64, seconds: u64) -> Event {
         local: "10.0.0.1:9090".parse().unwrap(),
         peer: "10.0.0.2:40000".parse().unwrap(),
         netns: 1,
+        stack: Opener::NOT_ASKED,
     };
     event(id, seconds, EventKind::Opened(opening))
 }

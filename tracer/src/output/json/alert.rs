@@ -1,8 +1,8 @@
 //! Connections that pile up, as a record.
 
 use super::{
-    age_quantiles, described, descriptors, direction, held_group, list::phase_name, ports, process, seconds,
-    status,
+    age_quantiles, code::code, described, descriptors, direction, held_group, list::phase_name, ports,
+    process, seconds, status,
 };
 use crate::{
     leak::{
@@ -47,6 +47,7 @@ pub(super) fn alert(
         class: class(leak.class),
         scope: scope(&leak.scope),
         process: described(finding.process, finding.comm, circumstances.info),
+        code: circumstances.code.as_ref().map(code),
         openers: openers(&circumstances.openers),
         other_ends: openers(&circumstances.other_ends),
         descriptors: circumstances.standing.map(descriptors),

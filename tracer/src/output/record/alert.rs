@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::{
     AgeQuantiles, AlertStatus, Confidence, Descriptors, Direction, HeldGroup, PhaseName, Ports, Process,
-    Resolution,
+    Resolution, code::Code,
 };
 
 /// Connections that pile up: a leak, or what looks like one.
@@ -29,6 +29,9 @@ pub struct Alert {
     pub scope: Scope,
     /// The process that holds the connections; of several, the one with the most.
     pub process: Process,
+    /// Which code opened them; absent where nobody asked for stacks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<Code>,
     /// Other processes that opened some of them, the most first; absent if there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub openers: Vec<Opener>,

@@ -41,6 +41,10 @@ pub struct Books {
     pub unobserved_ends: u64,
     /// Closes of connections that were not tracked: older than the tracer, or lost.
     pub unknown_closes: u64,
+    /// Stacks that the table of stacks had no room for; the connections are told without.
+    pub stack_table_full: u64,
+    /// Connections that something without a user stack opened: kernel threads, workers of `io_uring`.
+    pub no_user_stack: u64,
     /// Events of connections whose opening was never told.
     pub orphans: u64,
     /// Second openings of one connection.

@@ -14,13 +14,27 @@ use crate::{
         finding::{Finding, Resolution, Stage},
     },
     model::connection::{Direction, Phase, Phases},
-    output::{text, wrap},
+    output::{circumstances::Circumstances, text, wrap},
 };
 
 const DOCUMENT: &str = include_str!("../../../../docs/findings.md");
 
 fn shown(finding: &Finding) -> String {
     plain(&text::finding(finding, &worth(confidence(0, &[]))))
+}
+
+/// With the code that opened what the finding is about.
+const WITH_CODE: &str = "code";
+
+fn example(name: &str, finding: &Finding) -> String {
+    if name != WITH_CODE {
+        return shown(finding);
+    }
+    let circumstances = Circumstances {
+        code: Some(super::code::code()),
+        ..worth(confidence(0, &[]))
+    };
+    plain(&text::finding(finding, &circumstances))
 }
 
 fn controller(leak: Leak) -> Finding {
@@ -255,6 +269,7 @@ fn examples() -> Vec<(&'static str, Finding)> {
     };
     let relieved = |exhaustion: &mut Exhaustion| (exhaustion.used, exhaustion.lasts) = (300, None);
     vec![
+        (WITH_CODE, controller(leak(|_| {}))),
         ("abandoned", one()),
         ("abandoned_by_peer", server(inbound(|_| {}))),
         ("close_missing", controller(close_missing())),
@@ -319,13 +334,13 @@ fn the_document_shows_what_is_printed() {
             let mark = format!("<!-- example: {name} -->\n```\n");
             let (before, rest) = document.split_once(&mark).unwrap();
             let (_, after) = rest.split_once("```\n").unwrap();
-            document = format!("{before}{mark}{}```\n{after}", shown(finding));
+            document = format!("{before}{mark}{}```\n{after}", example(name, finding));
         }
         std::fs::write(path, document).unwrap();
         return;
     }
     for (name, finding) in &examples {
-        let expected = shown(finding);
+        let expected = example(name, finding);
         let documented =
             documented(name).unwrap_or_else(|| panic!("docs/findings.md lacks the example {name}"));
         assert_eq!(

@@ -119,6 +119,8 @@ fn lost_events_are_added_up_without_overflow() {
             overflowed: 100,
             unobserved_ends: 100,
             unknown_closes: 100,
+            stack_table_full: 0,
+            no_user_stack: 0,
             orphans: 100,
             duplicates: 100,
         }

@@ -114,6 +114,8 @@ fn losses_are_named_one_by_one_with_their_cure() {
     let one = Books {
         rejected: 1,
         unknown_closes: 7,
+        stack_table_full: 0,
+        no_user_stack: 0,
         ..Books::default()
     };
     assert_eq!(text::losses(&one), "LOST 1 event: 1 record not understood");

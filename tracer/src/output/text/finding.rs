@@ -1,6 +1,7 @@
 //! A finding for people.
 
 mod certainty;
+mod code;
 mod exhaustion;
 mod leak;
 mod lines;
@@ -12,11 +13,12 @@ use super::process;
 use crate::{
     leak::finding::{Finding, Kind, Resolution, Stage},
     model::{
+        code::Code,
         connection::{Direction, Peer, PeerKey, ProcessId},
         name::Comm,
         time::Time,
     },
-    output::{advice::Advice, circumstances::Circumstances, json::Wall, span, who, wrap},
+    output::{advice::Advice, circumstances::Circumstances, json::Wall, span, stack, who, wrap},
 };
 use lines::{labelled, list, paragraph};
 
@@ -27,7 +29,7 @@ const DIM: Style = Style::new().dimmed();
 /// A finding, in lines that fit a terminal; colours are removed where they are not wanted, by whoever writes it.
 pub fn finding(finding: &Finding, circumstances: &Circumstances<'_>) -> String {
     let Circumstances { wall, now, .. } = *circumstances;
-    let mut text = headline(finding, wall, now);
+    let mut text = headline(finding, circumstances);
     match (finding.stage, &finding.kind) {
         (Stage::Resolved(how), kind) => {
             let ending = match kind {
@@ -46,7 +48,8 @@ pub fn finding(finding: &Finding, circumstances: &Circumstances<'_>) -> String {
 }
 
 /// `14:03:09Z LEAK SUSPECTED leak-1: controller[4711] -> 10.0.0.7:9090`.
-fn headline(finding: &Finding, wall: Wall, now: Time) -> String {
+fn headline(finding: &Finding, circumstances: &Circumstances<'_>) -> String {
+    let Circumstances { wall, now, .. } = *circumstances;
     let (style, what) = match (finding.stage, &finding.kind) {
         (Stage::Resolved(_), _) => (CALM, "RESOLVED".to_owned()),
         (Stage::Opened, Kind::Stalled(_)) => (ALARM, "SERVER STALLED".to_owned()),
@@ -59,14 +62,24 @@ fn headline(finding: &Finding, wall: Wall, now: Time) -> String {
     // The styles take no columns.
     let column = wrap::width(&format!("{clock} {what} {id}: "));
     let mut text = format!("{DIM}{clock}{DIM:#} {style}{what}{style:#} {id}: ");
-    wrap::fill(&mut text, column, 4, &subject(finding));
+    wrap::fill(&mut text, column, 4, &subject(finding, circumstances));
     text
 }
 
-fn subject(finding: &Finding) -> String {
+fn subject(finding: &Finding, circumstances: &Circumstances<'_>) -> String {
     let process = process(finding.process, finding.comm);
     match &finding.kind {
-        Kind::Leak(leak) => leak::subject(&process, leak),
+        Kind::Leak(leak) => {
+            let subject = leak::subject(&process, leak);
+            let culprit = circumstances
+                .code
+                .as_ref()
+                .filter(|_| !matches!(finding.stage, Stage::Resolved(_)));
+            match culprit.and_then(Code::main_culprit) {
+                Some((frame, _)) => format!("{subject}, opened at {}", stack::place(frame)),
+                None => subject,
+            }
+        }
         Kind::Stalled(stalled) => stall::subject(&process, stalled),
         Kind::Exhaustion(_) => process,
     }

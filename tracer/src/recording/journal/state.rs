@@ -1,10 +1,11 @@
 //! All that is open, at the beginning of a file: whoever has this file alone can replay it.
 
-use super::{Journal, moment, nanos_since, opened};
+use super::{Journal, moment, nanos_since, opened, why_no_stack};
 use crate::{
     model::{
         connection::{Connection, ConnectionId, Phase},
         ledger::Ledger,
+        stack::Missing,
         time::Time,
     },
     recording::written::{Nanos, Opened, State, Written},
@@ -16,6 +17,9 @@ impl Journal {
         let mut connections: Vec<(ConnectionId, Connection)> = ledger.connections().collect();
         connections.sort_unstable_by_key(|(id, _)| *id);
         let (ts, _) = self.stamp(now);
+        for (id, trace) in ledger.traces() {
+            self.stack(id, &trace, now);
+        }
         for (id, connection) in &connections {
             self.stands(ts, *id, connection, ledger);
         }
@@ -39,6 +43,7 @@ impl Journal {
                 let process = self.introduce_owner(connection, ts, ledger);
                 self.write(&Written::Connecting(Opened {
                     preexisting: true,
+                    no_stack: why_no_stack(connection, Missing::Older),
                     age: Some(nanos_since(ts, connection.opened)),
                     ..opened(ts, id, process, connection)
                 }));

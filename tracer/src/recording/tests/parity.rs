@@ -14,6 +14,7 @@ use crate::{
         ledger::{Ledger, Limits},
         name::Comm,
         snapshot::{Descriptors, Held, Listener, ListenerId, Snapshot, Waiting},
+        stack::{Missing, Opener, StackId},
         time::Time,
     },
     recording::{
@@ -88,6 +89,11 @@ fn opening(id: u64, name: u8) -> Opening {
         local,
         peer,
         netns: 77,
+        stack: match id % 3 {
+            0 => Opener::NOT_ASKED,
+            1 => StackId(5000 + id).into(),
+            _ => Opener::missing(Missing::TableFull),
+        },
     }
 }
 

@@ -10,6 +10,7 @@ use crate::{
         event::Opening,
         fact::{Fact, Start},
         ledger::{Ledger, Limits},
+        stack::{Cut, Missing, Opener, Origin},
         time::Time,
     },
     recording::{
@@ -349,4 +350,67 @@ proptest! {
         let queued: u32 = books.ledger.listeners().iter().map(|listener| listener.queued).sum();
         prop_assert_eq!((waiting.count(), queued), (total.unaccepted as usize, total.unaccepted));
     }
+}
+
+const HEAD: &str = r#""pid":7,"start":5,"direction":"outbound","local":"10.0.0.1:1","peer":"10.0.0.2:80""#;
+
+fn opener(more: &str) -> Opener {
+    let line = format!(r#"{{"kind":"opened","ts":1,"id":"9",{HEAD}{more}}}"#);
+    Books::new(&[line.as_str()]).get(9).unwrap().stack
+}
+
+#[test]
+fn a_connection_knows_the_stack_that_its_line_names() {
+    let stack = r#"{"kind":"stack","ts":1,"id":"s1","frames":[{"function":"sync","file":"a.c","line":42},
+        {"function":"","module":"/lib/x.so","offset":"17","library":true}],"cut":"deep"}"#
+        .replace('\n', "");
+    let opened = format!(r#"{{"kind":"opened","ts":1,"id":"9",{HEAD},"stack":"s1"}}"#);
+    // Whichever comes first.
+    for lines in [[stack.as_str(), &opened], [&opened, &stack]] {
+        let books = Books::new(&lines);
+        let trace = books.ledger.trace_of(books.get(9).unwrap().stack).unwrap();
+        assert_eq!(trace.cut, Some(Cut::Deep));
+        let [inner, outer] = trace.frames.as_slice() else {
+            panic!("{trace:?}")
+        };
+        assert_eq!(
+            (inner.function.as_deref(), inner.line.map(u32::from)),
+            (Some("sync"), Some(42))
+        );
+        assert_eq!((outer.function.as_deref(), outer.offset), (None, Some(17)));
+        assert_eq!(
+            (inner.origin, outer.origin),
+            (Origin::Application, Origin::Library)
+        );
+    }
+}
+
+#[test]
+fn a_line_without_a_stack_says_why_or_means_that_nobody_asked() {
+    assert_eq!(opener(""), Opener::NOT_ASKED);
+    assert_eq!(
+        opener(r#","no_stack":"table_full""#),
+        Opener::missing(Missing::TableFull)
+    );
+    assert_eq!(opener(r#","no_stack":"some other reason""#), Opener::NOT_ASKED);
+    assert_eq!(opener(r#","no_stack":{"what":1}"#), Opener::NOT_ASKED);
+    // Small numbers are ids, whatever they mean in the kernel.
+    assert!(opener(r#","stack":"2""#).stack().is_ok());
+}
+
+#[test]
+fn a_stack_of_too_many_frames_is_refused_and_long_names_are_cut() {
+    let frames = vec![r#"{"function":"f"}"#; 600].join(",");
+    assert!(
+        Line::parse(&format!(
+            r#"{{"kind":"stack","ts":1,"id":"s","frames":[{frames}]}}"#
+        ))
+        .is_err()
+    );
+    let long = "x".repeat(5000);
+    let line = format!(r#"{{"kind":"stack","ts":1,"id":"s","frames":[{{"function":"{long}"}}]}}"#);
+    let Some(Line::Stack(stack)) = Line::parse(&line).unwrap() else {
+        panic!("no stack")
+    };
+    assert_eq!(stack.frames[0].function.as_ref().map(String::len), Some(1024));
 }

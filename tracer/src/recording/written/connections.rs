@@ -35,6 +35,12 @@ pub struct Opened<'a> {
     /// Inode number of the network namespace.
     #[serde(skip_serializing_if = "super::is_unset")]
     pub netns: u32,
+    /// Id of the stack that opened it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stack: Option<String>,
+    /// Why that is not known; absent too where nobody asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub no_stack: Option<&'static str>,
     /// It was there before anybody watched, or before this file.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub preexisting: bool,

@@ -5,7 +5,7 @@ mod evidence;
 use std::{net::SocketAddr, time::Duration};
 
 use super::{
-    advise, between, certainty, how,
+    advise, between, certainty, code, how,
     lines::{column, labelled, list, paragraph},
     moment, tell_process,
 };
@@ -37,6 +37,9 @@ pub(super) fn tell(text: &mut String, finding: &Finding, leak: &Leak, circumstan
         ..
     } = *circumstances;
     paragraph(text, &story(leak, wall, now));
+    if let Some(code) = &circumstances.code {
+        code::tell(text, code, circumstances.full_stacks);
+    }
     tell_limit(text, leak, circumstances);
     if let Some(kept) = evidence::kept(leak) {
         labelled(text, "kept:", &kept);
@@ -77,6 +80,9 @@ pub(super) fn update(text: &mut String, finding: &Finding, leak: &Leak, circumst
         .iter()
         .any(|news| matches!(news, News::Confirmed | News::Critical));
     if is_graver {
+        if let Some(code) = &circumstances.code {
+            code::tell(text, code, circumstances.full_stacks);
+        }
         let advice = Advice::of(finding, circumstances.own_netns);
         labelled(text, "next:", &advice.next);
         if let Some(command) = &advice.command {
