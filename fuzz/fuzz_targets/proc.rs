@@ -17,6 +17,7 @@ fuzz_target!(|data: &[u8]| {
     }
     let _ = Stat::parse(data);
     let _ = status::inner_pid(data);
+    assert!(status::acts_for(data, 0), "root's files are anybody's");
     let _ = limits::open_files(data);
     let _ = link::inode(data, "socket");
     let mut sockets = Vec::new();

@@ -13,10 +13,12 @@ use crate::process::{self, say};
 use crate::program::{self, Linking};
 use crate::tally::Tally;
 use crate::vm::{Include, Series, Vm};
-use crate::{bench, demo, ebpf, fuzz};
+use crate::{apt, bench, demo, ebpf, fuzz, paths};
 
 /// Where the guest has the tracer.
 const GUEST_TRACER: &str = "/usr/local/bin/tracer";
+/// Where the guest has the programs that leak.
+const GUEST_LEAKING: &str = "/usr/local/lib/leaking";
 /// A kernel test run that takes longer than this hangs.
 const KERNEL_TESTS: Duration = Duration::from_mins(20);
 
@@ -47,6 +49,8 @@ struct Session {
 struct Programs {
     tracer: PathBuf,
     tests: PathBuf,
+    /// Directory of the programs that leak in a known function.
+    leaking: PathBuf,
 }
 
 impl Session {
@@ -61,9 +65,12 @@ impl Session {
         self.fuzz(filter);
         let programs = self.prepare("build the program and its kernel tests", || {
             let tracer = program::build_around(&object, Linking::Static)?;
+            let tests = program::build_kernel_tests(&object)?;
+            let leaking = leaking_programs(&tests)?;
             Ok(Programs {
                 tracer,
-                tests: program::build_kernel_tests(&object)?,
+                tests,
+                leaking,
             })
         });
         if let Some(programs) = programs {
@@ -187,6 +194,22 @@ fn unit_tests(object: &Path, filter: Option<&str>) -> Result<Tally> {
     counted(&mut cargo, io::stdout())
 }
 
+/// The test program compiles what guests have no compilers for; what cannot be compiled here either is skipped there.
+fn leaking_programs(tests: &Path) -> Result<PathBuf> {
+    let directory = paths::root().join("target/leaking");
+    // What is missing is named by the test that it skips.
+    for (program, package) in [("go", "golang-go"), ("node", "nodejs"), ("python3", "python3")] {
+        if let Err(error) = apt::ensure_program(program, package, "the tests of stacks") {
+            say(format_args!("{error:#}"));
+        }
+    }
+    let mut command = Command::new(tests);
+    command.arg("__programs").arg(&directory);
+    process::forget_cargo(&mut command);
+    process::run(&mut command, "compiling programs that leak")?;
+    Ok(directory)
+}
+
 /// Whether the kernel tests hold one that the filter selects; their listing needs no privileges.
 fn has_matching_test(tests: &Path, filter: &str) -> bool {
     let mut command = Command::new(tests);
@@ -211,6 +234,7 @@ fn native_kernel_tests(programs: &Programs, filter: Option<&str>) -> Result<Tall
     command.arg(format!("TRACER_BIN={}", programs.tracer.display()));
     // No kernel of a machine that runs this may offer less than the state tracepoint.
     command.arg("TRACER_TEST_REQUIRE=tracepoint");
+    command.arg(format!("TRACER_TEST_PROGRAMS={}", programs.leaking.display()));
     command.args(["timeout", "--kill-after=10", &KERNEL_TESTS.as_secs().to_string()]);
     command.arg(&programs.tests).args(filter);
     process::forget_cargo(&mut command);
@@ -230,11 +254,18 @@ fn guest_kernel_tests(series: Series, programs: &Programs, filter: Option<&str>)
     let tests = programs.tests.to_string_lossy().into_owned();
     let command = [tests].into_iter().chain(filter.map(str::to_owned)).collect();
     let guest = Vm {
-        files: vec![Include {
-            host: programs.tracer.clone(),
-            guest: GUEST_TRACER.to_owned(),
-        }],
+        files: vec![
+            Include {
+                host: programs.tracer.clone(),
+                guest: GUEST_TRACER.to_owned(),
+            },
+            Include {
+                host: programs.leaking.clone(),
+                guest: GUEST_LEAKING.to_owned(),
+            },
+        ],
         env: vec![
+            ("TRACER_TEST_PROGRAMS".to_owned(), GUEST_LEAKING.to_owned()),
             ("TRACER_BIN".to_owned(), GUEST_TRACER.to_owned()),
             // A backend that silently did not run must not pass for one that did.
             (

@@ -1,7 +1,7 @@
 //! Which tests there are, and which of them run here.
 
 use std::{
-    env,
+    env, fmt,
     path::PathBuf,
     process::{Command, ExitCode},
     time::Instant,
@@ -17,6 +17,18 @@ use crate::{
 
 /// A scenario.
 pub type Scenario = fn(&Context) -> anyhow::Result<()>;
+
+/// Why a scenario cannot run here.
+#[derive(Debug)]
+pub struct Skipped(pub String);
+
+impl fmt::Display for Skipped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Skipped {}
 
 /// Runs the tests that the command line selects.
 pub fn main() -> ExitCode {
@@ -70,6 +82,10 @@ fn run(scenario: Scenario, backend: Backend, state: &State) -> Result<Completion
     );
     match result {
         Ok(()) => Ok(Completion::Completed),
+        Err(error) if error.is::<Skipped>() => {
+            eprintln!("skipped: {error}");
+            Ok(Completion::ignored_with(error.to_string()))
+        }
         Err(error) => Err(format!("{error:#}").into()),
     }
 }

@@ -12,11 +12,13 @@ mod harness;
 mod ledger;
 mod lines;
 mod order;
+mod programs;
 mod puppet;
 mod role;
 mod said;
 mod scenarios;
 mod scene;
+mod scratch;
 mod stream;
 mod tracer_process;
 mod witness;
@@ -26,6 +28,12 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|word| word == role::WORD) {
         return role::main();
+    }
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|word| word == programs::WORD)
+    {
+        return programs::main();
     }
     harness::main()
 }

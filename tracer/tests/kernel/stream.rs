@@ -50,7 +50,41 @@ pub struct Alert {
     pub opened: u64,
     pub closed_ever: u64,
     pub span_seconds: f64,
+    pub code: Option<Code>,
     pub resolution: Option<String>,
+}
+
+/// Which code opened what is open.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Code {
+    pub open: u32,
+    pub culprit: Option<Culprit>,
+    pub stacks: Vec<Stack>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Culprit {
+    pub connections: u32,
+    pub frame: Frame,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Stack {
+    pub connections: u32,
+    pub frames: Vec<Frame>,
+    pub cut: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Frame {
+    pub function: Option<String>,
+    pub file: Option<String>,
+    pub line: Option<u32>,
+    pub module: Option<String>,
+    pub offset: Option<u64>,
+    pub build_id: Option<String>,
+    pub inlined: bool,
+    pub library: bool,
 }
 
 /// A server that lets nobody in.
@@ -224,6 +258,8 @@ pub struct Books {
     pub overflowed: u64,
     pub unobserved_ends: u64,
     pub unknown_closes: u64,
+    pub stack_table_full: u64,
+    pub no_user_stack: u64,
     pub orphans: u64,
     pub duplicates: u64,
 }

@@ -23,6 +23,7 @@ mod phases;
 mod recorded;
 mod several;
 mod snapshots;
+mod stacks;
 mod stalled;
 mod unaccepted;
 mod unreachable;
@@ -84,6 +85,20 @@ pub const ALL: &[(&str, Scenario)] = &[
     ("innocent", lossy::innocent),
     ("stalled_at_limit", stalled::stalled_at_limit),
     ("stalled_idle", stalled::stalled_idle),
+    ("stacks_c", stacks::c),
+    ("stacks_c_bare", stacks::c_without_frame_pointers),
+    ("stacks_c_stripped", stacks::c_stripped),
+    ("stacks_cpp", stacks::cpp),
+    ("stacks_rust", stacks::rust),
+    ("stacks_go", stacks::go),
+    ("stacks_node", stacks::node),
+    ("stacks_node_dials", stacks::node_dials),
+    ("stacks_python", stacks::python),
+    ("stacks_container", stacks::container),
+    ("stacks_two_sites", stacks::two_sites),
+    ("stacks_off", stacks::off),
+    ("stacks_thousand", stacks::thousand),
+    ("stacks_table_full", stacks::table_full),
     ("recorded", recorded::recorded),
     ("recorded_until_killed", recorded::recorded_until_killed),
     ("listing", listing::listing),

@@ -4,7 +4,7 @@ use std::{
     fs,
     net::Ipv4Addr,
     os::unix::{fs::PermissionsExt as _, process::CommandExt as _},
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Stdio},
     thread::sleep,
     time::Duration,
@@ -17,6 +17,7 @@ use crate::{
     context::Context,
     lines::poll,
     puppet::{Puppet, loopback},
+    scratch::Scratch,
     tracer_process::{Tracer, command},
 };
 
@@ -33,29 +34,6 @@ const RULES: [&str; 8] = [
     "--stall-wait",
     "3s",
 ];
-
-/// A directory that anybody may read, removed at the end.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(context: &Context, name: &str) -> anyhow::Result<Self> {
-        let name = format!("tracer-{name}-{}-{}", context.backend, std::process::id());
-        let path = std::env::temp_dir().join(name);
-        fs::create_dir(&path)?;
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
-        Ok(Self(path))
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _: std::io::Result<()> = fs::remove_dir_all(&self.0);
-    }
-}
 
 /// A leak, and a server that does not accept.
 pub fn recorded(context: &Context) -> anyhow::Result<()> {
