@@ -39,6 +39,18 @@ pub(super) const CASES: &[Case] = &[
     case("tracer fentry", Run::Tracer(&["--backend", "fentry"])),
     case("tracer kprobe", Run::Tracer(&["--backend", "kprobe"])),
     case("tracer tracepoint", Run::Tracer(&["--backend", "tracepoint"])),
+    case(
+        "tracer fentry, no stacks",
+        Run::Tracer(&["--backend", "fentry", "--stacks", "off"]),
+    ),
+    case(
+        "tracer kprobe, no stacks",
+        Run::Tracer(&["--backend", "kprobe", "--stacks", "off"]),
+    ),
+    case(
+        "tracer tracepoint, no stacks",
+        Run::Tracer(&["--backend", "tracepoint", "--stacks", "off"]),
+    ),
     case("tcpconnect", debian("tcpconnect", 1)),
     case("tcplife", debian("tcplife", 1)),
     case("tcptracer", debian("tcptracer", 3)),
