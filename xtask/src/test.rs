@@ -20,7 +20,7 @@ const GUEST_TRACER: &str = "/usr/local/bin/tracer";
 /// Where the guest has the programs that leak.
 const GUEST_LEAKING: &str = "/usr/local/lib/leaking";
 /// A kernel test run that takes longer than this hangs.
-const KERNEL_TESTS: Duration = Duration::from_mins(20);
+const KERNEL_TESTS: Duration = Duration::from_mins(30);
 
 /// Runs everything, or what matches the filter; true if nothing failed. Prints the closing line last.
 pub(crate) fn run(filter: Option<&str>) -> bool {
