@@ -10,6 +10,7 @@ use std::{
 };
 
 use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
     fd::OwnedFd,
     net::{
         AddressFamily, SocketType, bind, connect, listen, socket,
@@ -59,6 +60,16 @@ fn connected(listener: &TcpListener) -> (TcpStream, TcpStream) {
     let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let server = listener.accept().unwrap().0;
     (client, server)
+}
+
+/// Closes one end with a reset, and waits until the other has it: on a busy machine that takes a moment.
+fn reset(one: TcpStream, other: &TcpStream) {
+    set_socket_linger(&one, Some(Duration::ZERO)).unwrap();
+    drop(one);
+    let within = Timespec::try_from(Duration::from_secs(10)).unwrap();
+    // Errors are told whatever is asked for.
+    let ready = poll(&mut [PollFd::new(other, PollFlags::empty())], Some(&within)).unwrap();
+    assert_eq!(ready, 1, "the reset arrives");
 }
 
 #[test]
@@ -166,8 +177,7 @@ fn a_connection_that_was_reset_is_dead_and_held_until_its_descriptor_closes() {
     let open = rows_at(&read(&mut reader), local);
     assert_eq!((open.len(), open[0].phase), (1, Phase::Open));
 
-    set_socket_linger(&server, Some(Duration::ZERO)).unwrap();
-    drop(server);
+    reset(server, &client);
     for _ in 0..2 {
         let dead = rows_at(&read(&mut reader), local);
         assert_eq!((dead.len(), dead[0].phase), (1, Phase::DeadHeld));
@@ -194,8 +204,7 @@ fn what_died_before_it_was_ever_seen_is_undecided_until_its_descriptor_closes() 
         },
         opened: now(),
     };
-    set_socket_linger(&server, Some(Duration::ZERO)).unwrap();
-    drop(server);
+    reset(server, &client);
     reader.read(now(), [known]).unwrap();
     let outcome = reader.read(now(), [known]).unwrap();
     assert_eq!(outcome.undecided, [ConnectionId(42)]);
