@@ -14,9 +14,9 @@ use crate::{apt, paths, program};
 pub(crate) const DEFAULT_SECONDS: u32 = 20;
 
 /// What cargo-fuzz passes to nightly as `-Zsanitizer` options, spelled as the LLVM pass behind them, which stable
-/// reaches: coverage counters and traced comparisons are libFuzzer's feedback. Arithmetic is checked as in a debug
-/// build, and one codegen unit keeps the counters of a crate together.
-const FLAGS: [&str; 10] = [
+/// reaches: coverage counters and traced comparisons are libFuzzer's feedback. One codegen unit keeps the counters of a
+/// crate together. Arithmetic is checked as in a debug build, by the profile in `fuzz/Cargo.toml`.
+const FLAGS: [&str; 8] = [
     "--cfg=fuzzing",
     "-Cpasses=sancov-module",
     "-Cllvm-args=-sanitizer-coverage-level=4",
@@ -25,8 +25,6 @@ const FLAGS: [&str; 10] = [
     "-Cllvm-args=-sanitizer-coverage-trace-compares",
     "-Ccodegen-units=1",
     "-Cdebuginfo=1",
-    "-Cdebug-assertions=on",
-    "-Coverflow-checks=on",
 ];
 
 /// Runs one target, or all, each for this long. Gives back the names of those that ran.
