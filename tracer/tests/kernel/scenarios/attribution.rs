@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 
 use anyhow::ensure;
 
+use super::churn::within_the_losses;
 use crate::{
     context::Context,
     ledger::{Ledger, counts},
@@ -67,6 +68,13 @@ pub fn own_process(context: &Context) -> anyhow::Result<()> {
         let last = tracer.stop()?;
         last.summary.books.balance()?;
         let ledger = &last.ledger;
+        if *ledger != truth && last.summary.books.lost() > 0 {
+            // The kernel skips a program that an interrupt brings about on top of itself. That is counted, so what is
+            // missing may be no more.
+            eprintln!("not exact, with losses: {:?}", last.summary.books);
+            within_the_losses(&last, &truth)?;
+            continue;
+        }
         ensure!(
             *ledger == truth,
             "the tracer says\n{ledger}but the truth is\n{truth}"
