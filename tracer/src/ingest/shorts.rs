@@ -28,7 +28,6 @@ const GROUPS: usize = 64;
 const TOGETHER: Duration = Duration::from_millis(250);
 
 /// Collects what happens between two looks.
-#[derive(Default)]
 pub struct Shorts {
     /// By place.
     parked: Vec<Option<Parked>>,
@@ -49,13 +48,20 @@ struct Parked {
     changes: [Option<(Time, StateChange)>; CHANGES],
 }
 
+impl Default for Shorts {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Shorts {
     /// Nothing is parked.
     pub fn new() -> Self {
         Self {
             parked: vec![None; PARKED],
+            order: Vec::new(),
             groups: vec![None; GROUPS],
-            ..Self::default()
+            counted: Vec::new(),
         }
     }
 
@@ -131,7 +137,7 @@ impl Shorts {
             return;
         };
         let fits = |short: &mut Short| {
-            is_same_group(&short.opening, opening) && life.closed.since(short.first) < TOGETHER
+            short.opening.group() == opening.group() && life.closed.since(short.first) < TOGETHER
         };
         if let Some(other) = group.take_if(|short| !fits(short)) {
             ledger.count_short(&other, facts);
@@ -211,13 +217,6 @@ impl Parked {
             ledger.apply(&Event { at, id, kind }, facts);
         }
     }
-}
-
-fn is_same_group(one: &Opening, other: &Opening) -> bool {
-    one.process == other.process
-        && one.direction == other.direction
-        && one.service_port() == other.service_port()
-        && one.peer.ip() == other.peer.ip()
 }
 
 /// A number for a group. Who chooses addresses so that groups meet gains nothing: each is counted alone then.

@@ -112,22 +112,16 @@ fn what_opens_and_closes_in_one_look_is_one_fact_of_its_group() {
         ]);
     }
     let books = of(&steps);
-    let group = |opening: Opening| GroupKey {
-        process: opening.process,
-        direction: opening.direction,
-        peer: crate::model::connection::Peer::Address(opening.peer.ip()),
-        service_port: opening.service_port(),
-    };
     let expected = [
         Fact::Short {
-            group: group(opening(Direction::Outbound, 7, 1)),
+            group: opening(Direction::Outbound, 7, 1).group(),
             count: 2,
             gone: 0,
             first: at(2),
             last: at(29),
         },
         Fact::Short {
-            group: group(opening(Direction::Inbound, 8, 2)),
+            group: opening(Direction::Inbound, 8, 2).group(),
             count: 2,
             gone: 2,
             first: at(3),

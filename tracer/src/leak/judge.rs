@@ -79,8 +79,7 @@ pub fn is_enough(
     if candidate.population == Population::Gone || candidate.teeth.is_some() || candidate.lives.is_some() {
         return is_rollup_of_many(watch, candidate.population, ledger, None, survivors, thresholds);
     }
-    let period = rings::period(candidate.scale);
-    let since = candidate.at.begin(watch.phase).earlier(period * describe::WINDOW);
+    let (since, period) = window(watch, candidate);
     let usage = usage_of(watch, candidate, thresholds, ledger, now);
     let usage_is = usage.map(|usage| usage.verdict(thresholds));
     // As many were in use before, and went.
@@ -122,6 +121,13 @@ pub fn is_enough(
         )
 }
 
+/// Since when what a candidate shows has opened, and its period.
+pub fn window(watch: &Watch, candidate: &Candidate) -> (Time, Duration) {
+    let period = rings::period(candidate.scale);
+    let since = candidate.at.begin(watch.phase).earlier(period * describe::WINDOW);
+    (since, period)
+}
+
 /// Whether the survivors of a candidate are used.
 pub fn usage_of(
     watch: &Watch,
@@ -130,8 +136,7 @@ pub fn usage_of(
     ledger: &Ledger,
     now: Time,
 ) -> Option<Usage> {
-    let period = rings::period(candidate.scale);
-    let since = candidate.at.begin(watch.phase).earlier(period * describe::WINDOW);
+    let (since, period) = window(watch, candidate);
     let grown = (since, period * 2);
     Usage::of(ledger, &watch.key, now, grown, thresholds.silent_for)
 }

@@ -256,52 +256,28 @@ impl Watch {
         };
         all.advance(step, |scale, at, picture| {
             let need = thresholds.need(scale, direction, *left) * factor;
+            let shown = Candidate::shown(Population::All, scale, at, picture);
             let from = candidates.len();
             let forgiven = marks.look(
                 thresholds,
                 need,
                 inherited.unwrap_or(0),
-                Candidate {
-                    population: Population::All,
-                    scale,
-                    at,
-                    picture: *picture,
-                    need,
-                    teeth: None,
-                    lives: None,
-                    is_uneven: false,
-                    is_tooth: false,
-                    is_growth: false,
-                },
+                Candidate { need, ..shown },
                 candidates,
             );
             if is_followed(Population::All, scale) && !is_shown(candidates, from) {
-                candidates.push(Candidate::shown(Population::All, scale, at, picture));
+                candidates.push(shown);
             }
             forgiven
         });
         if let Some(gone) = gone {
             gone.advance(step, |scale, at, picture| {
                 let need = thresholds.need_gone(scale);
+                let shown = Candidate::shown(Population::Gone, scale, at, picture);
                 let from = candidates.len();
-                marks.look_gone(
-                    thresholds,
-                    Candidate {
-                        population: Population::Gone,
-                        scale,
-                        at,
-                        picture: *picture,
-                        need,
-                        teeth: None,
-                        lives: None,
-                        is_uneven: false,
-                        is_tooth: false,
-                        is_growth: false,
-                    },
-                    candidates,
-                );
+                marks.look_gone(thresholds, Candidate { need, ..shown }, candidates);
                 if is_followed(Population::Gone, scale) && !is_shown(candidates, from) {
-                    candidates.push(Candidate::shown(Population::Gone, scale, at, picture));
+                    candidates.push(shown);
                 }
                 0
             });

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::{
-    connection::{ConnectionId, Direction, ProcessId},
+    connection::{ConnectionId, Direction, GroupKey, Peer, ProcessId},
     name::Comm,
     stack::Opener,
     time::Time,
@@ -59,6 +59,16 @@ pub struct Opening {
 }
 
 impl Opening {
+    /// Where it is counted while there is room.
+    pub fn group(&self) -> GroupKey {
+        GroupKey {
+            process: self.process,
+            direction: self.direction,
+            peer: Peer::Address(self.peer.ip()),
+            service_port: self.service_port(),
+        }
+    }
+
     /// The server's port.
     pub fn service_port(&self) -> u16 {
         match self.direction {

@@ -9,9 +9,8 @@ use crate::{
         describe,
         evidence::{Basis, News},
         finding::{Finding, FindingId, Kind, Resolution, Rule, Stage},
-        judge::{is_enough, is_explained, is_intact, parts, usage_of, watch},
+        judge::{is_enough, is_explained, is_intact, parts, usage_of, watch, window},
         lineage::Program,
-        rings,
         thresholds::Thresholds,
         usage::{self, Use},
         watch::{Candidate, Key, Population, Watch},
@@ -66,7 +65,7 @@ impl SurvivorRule {
             {
                 continue;
             }
-            let period = rings::period(candidate.scale);
+            let (since, period) = window(watch, &candidate);
             let basis = match (candidate.teeth, candidate.lives, candidate.population) {
                 (Some(times), _, _) => Basis::Sawtooth { times },
                 (None, Some(_), _) => Basis::Restarts,
@@ -77,7 +76,7 @@ impl SurvivorRule {
                 population: candidate.population,
                 basis,
                 picture: Some((candidate.scale, candidate.picture)),
-                since: candidate.at.begin(watch.phase).earlier(period * describe::WINDOW),
+                since,
                 counts: (0, 0),
                 per_second: None,
             };

@@ -16,13 +16,7 @@ use crate::model::{
 impl Ledger {
     /// Where a new connection is counted: its own group, or `other` where a table is full.
     pub(super) fn place(&mut self, opening: Opening) -> GroupKey {
-        let wanted = GroupKey {
-            process: opening.process,
-            direction: opening.direction,
-            peer: Peer::Address(opening.peer.ip()),
-            service_port: opening.service_port(),
-        };
-        self.place_group(wanted, opening.comm)
+        self.place_group(opening.group(), opening.comm)
     }
 
     fn place_group(&mut self, wanted: GroupKey, comm: Comm) -> GroupKey {
