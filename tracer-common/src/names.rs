@@ -5,8 +5,10 @@
 pub mod map {
     /// Ring buffer of [`event`](crate::event) records.
     pub const EVENTS: &str = "EVENTS";
-    /// Hash from the address of `struct sock` to [`SockRecord`](crate::socket::SockRecord).
+    /// Hash from the address of `struct sock` to a packed [`SockRecord`](crate::socket::SockRecord).
     pub const SOCKS: &str = "SOCKS";
+    /// What is looked at before [`SOCKS`]: an array of cells, each for one socket.
+    pub const FRONT: &str = "FRONT";
     /// Per-CPU array of one [`Counters`](crate::counter::Counters).
     pub const COUNTERS: &str = "COUNTERS";
     /// Bitmap of watched service ports, 1024 words of 64.
@@ -48,8 +50,8 @@ pub mod program {
     pub const KPROBE_CLOSE: &str = "kp_tcp_close";
     /// `tp_btf/inet_sock_set_state`: changes of tracked sockets.
     pub const STATE: &str = "tb_state";
-    /// `tp_btf/inet_sock_set_state`: changes of tracked sockets, and active opens.
-    pub const STATE_OPEN: &str = "tb_state_open";
+    /// `tp_btf/inet_sock_set_state`: active opens.
+    pub const STATE_OPEN: &str = "tb_open";
     /// `tp_btf/tcp_destroy_sock`.
     pub const DESTROY: &str = "tb_destroy";
     /// `tracepoint/syscalls/sys_exit_accept`.
@@ -78,6 +80,8 @@ pub mod global {
     pub const SELF_TGID: &str = "SELF_TGID";
     /// `u64`: bytes in [`EVENTS`](super::map::EVENTS) from which a record wakes the reader.
     pub const WAKEUP_BYTES: &str = "WAKEUP_BYTES";
+    /// `u8`: the binary logarithm of the number of cells in [`FRONT`](super::map::FRONT); 0 if there is no front.
+    pub const FRONT_BITS: &str = "FRONT_BITS";
     /// `u8`: whose stacks are told, one of [`wanted`](crate::stack::wanted).
     pub const STACKS: &str = "WANT_STACKS";
     /// `u64`: the key of the hash that makes the ids of stacks.

@@ -44,15 +44,35 @@ pub const IPPROTO_TCP: u16 = 6;
 /// `IPPROTO_MPTCP` (`include/uapi/linux/in.h`).
 pub const IPPROTO_MPTCP: u16 = 262;
 
-/// What the kernel side remembers of a tracked socket, from its opening until the process lets it go; the value of the map
-/// [`SOCKS`](crate::names::map::SOCKS), keyed by the address of `struct sock`.
+/// What the kernel side remembers of a tracked socket, from its opening until the process lets it go. Packed, it is the
+/// value of the map [`SOCKS`](crate::names::map::SOCKS), keyed by the address of `struct sock`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(C)]
 pub struct SockRecord {
     /// Identity of the connection (see [`Opened::id`](crate::event::Opened::id)).
     pub id: u64,
     /// One of [`stage`].
     pub stage: u64,
+}
+
+impl SockRecord {
+    /// Bits of the stage.
+    const STAGE: u32 = 2;
+
+    /// Both in one word; never 0, for no connection has the identity 0. An identity has 62 bits: more than a machine
+    /// opens.
+    #[must_use]
+    pub const fn pack(self) -> u64 {
+        (self.id << Self::STAGE) | self.stage
+    }
+
+    /// What [`pack`](Self::pack) has put into a word.
+    #[must_use]
+    pub const fn unpack(word: u64) -> Self {
+        Self {
+            id: word >> Self::STAGE,
+            stage: word & ((1 << Self::STAGE) - 1),
+        }
+    }
 }
 
 /// How far the kernel side has followed a socket.
@@ -71,4 +91,20 @@ pub mod stage {
 pub const fn v4_mapped(v4: [u8; 4]) -> [u8; 16] {
     let [a, b, c, d] = v4;
     [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_survives_its_word() {
+        for stage in [stage::HELD, stage::DEAD, stage::FOUND, stage::WAITING] {
+            for id in [1, 2, 0x3fff_ffff_ffff_ffff] {
+                let record = SockRecord { id, stage };
+                assert_ne!(record.pack(), 0);
+                assert_eq!(SockRecord::unpack(record.pack()), record);
+            }
+        }
+    }
 }

@@ -1,10 +1,11 @@
 //! Loss accounting (see [`tracer_common::counter`]).
 
-use core::arch::asm;
-
 use tracer_common::counter::Counter;
 
-use crate::maps::{COUNTERS, NEXT_ID};
+use crate::{
+    atomic,
+    maps::{COUNTERS, NEXT_ID},
+};
 
 /// This CPU's counters.
 #[derive(Clone, Copy)]
@@ -28,10 +29,8 @@ impl Books {
     /// `kernel/bpf/trampoline.c`; `__bpf_trace_run`, `kernel/trace/bpf_trace.c`).
     #[inline(always)]
     pub fn count(self, counter: Counter) {
-        let cell = self.cell(counter);
-        // The target has no read-modify-write atomics in Rust (`target_has_atomic` is unset), only in assembly.
-        // SAFETY: the cell is live and aligned; the instruction touches nothing else.
-        unsafe { asm!("lock *(u64 *)({cell} + 0) += {one}", cell = in(reg) cell, one = in(reg) 1_u64) };
+        // SAFETY: the cell is live and aligned.
+        unsafe { atomic::add(self.cell(counter), 1) };
     }
 
     /// What was counted on this CPU.
@@ -56,10 +55,6 @@ pub fn next_id() -> u64 {
     let Some(next) = NEXT_ID.get_ptr_mut(0) else {
         return 0;
     };
-    let mut last = 1_u64;
-    // SAFETY: the map value is live and aligned; the instruction touches nothing else. (Linux 5.12 and newer.)
-    unsafe {
-        asm!("{last} = atomic_fetch_add((u64 *)({next} + 0), {last})", next = in(reg) next, last = inout(reg) last);
-    };
-    last + 1
+    // SAFETY: the map value is live and aligned.
+    unsafe { atomic::fetch_add(next, 1) + 1 }
 }

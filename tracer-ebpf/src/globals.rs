@@ -24,6 +24,8 @@ globals! {
     SELF_TGID: u32 = 0;
     /// See [`tracer_common::names::global::WAKEUP_BYTES`].
     WAKEUP_BYTES: u64 = 0;
+    /// See [`tracer_common::names::global::FRONT_BITS`].
+    FRONT_BITS: u8 = 0;
     /// See [`tracer_common::names::global::STACKS`].
     WANT_STACKS: u8 = 0;
     /// See [`tracer_common::names::global::STACK_KEY`].

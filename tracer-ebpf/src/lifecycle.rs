@@ -57,12 +57,17 @@ pub fn returned<A: Access>(ctx: &impl EbpfContext, sock: Sock<A>) {
 pub fn grafted<A: Access>(ctx: &impl EbpfContext, sock: Sock<A>) {
     let key = sock.key();
     // The slot is missed if the thread changed the CPU between the two, which costs a lookup.
-    let was_returned = LAST_ACCEPT.get(0) == Some(&key);
-    if was_returned {
-        // Used up: the same address may be another socket's next time, and that one's return may be missed.
-        let _: Result<(), i32> = LAST_ACCEPT.set(0, 0, 0);
+    if let Some(last) = LAST_ACCEPT.get_ptr_mut(0) {
+        // SAFETY: the map value is live and aligned.
+        let was_returned = unsafe { last.read() } == key;
+        if was_returned {
+            // Used up: the same address may be another socket's next time, and that one's return may be missed.
+            // SAFETY: as above.
+            unsafe { last.write(0) };
+            return;
+        }
     }
-    if !was_returned && table::get(key).is_none() {
+    if table::get(key).is_none() {
         accepted(ctx, sock, Place::Graft);
     }
 }
@@ -76,13 +81,15 @@ fn catch_up<A: Access>(id: u64, sock: Sock<A>) {
         return;
     };
     if state == tcp::CLOSE {
-        table::change(
-            sock.key(),
-            SockRecord {
-                id,
-                stage: stage::DEAD,
-            },
-        );
+        let held = SockRecord {
+            id,
+            stage: stage::HELD,
+        };
+        let dead = SockRecord {
+            stage: stage::DEAD,
+            ..held
+        };
+        table::change(sock.key(), held, dead);
     }
     emit::change(Change {
         from: tcp::ESTABLISHED,
@@ -142,7 +149,7 @@ fn enter<A: Access>(
         id,
         stage: stage::HELD,
     };
-    if table::enter(key, record).is_err() {
+    if !table::enter(key, record) {
         let Some(there) = table::get(key) else {
             pending.lose(Counter::MapFull);
             warn!(
@@ -159,7 +166,7 @@ fn enter<A: Access>(
             // SAFETY: as above.
             unsafe { told.write(id) };
         }
-        table::change(key, SockRecord { id, ..record });
+        table::change(key, there, SockRecord { id, ..record });
     }
     pending.submit();
     debug!(ctx, "connection {} opened by process {}", id, tgid);
@@ -224,7 +231,7 @@ fn forget_predecessor(ctx: &impl EbpfContext, key: u64) {
     if let Some(there) = table::get(key)
         && end_predecessor(ctx, there)
     {
-        table::remove(key);
+        table::remove(key, there);
     }
 }
 
@@ -273,7 +280,7 @@ pub fn state_changed<A: Access>(sock: Sock<A>, from: u8, to: u8) {
             stage: stage::DEAD,
             ..record
         };
-        table::change(key, dead);
+        table::change(key, record, dead);
     }
     let local_port = if to == tcp::ESTABLISHED {
         sock.local_port().unwrap_or(0)
@@ -308,7 +315,7 @@ pub fn released(key: u64, state: u8) -> Known {
         from: state,
         ..change(record.id, kind::RELEASED)
     }) {
-        table::remove(key);
+        table::remove(key, record);
     }
     Known::Yes
 }
@@ -342,7 +349,7 @@ pub fn destroyed(key: u64) {
         return;
     };
     emit::change(change(record.id, kind::ENDED));
-    table::remove(key);
+    table::remove(key, record);
 }
 
 #[inline(always)]

@@ -20,6 +20,7 @@
 
 mod access;
 mod admit;
+mod atomic;
 mod counters;
 mod emit;
 mod globals;

@@ -8,25 +8,24 @@ use tracer_common::{
     counter::Counters,
     event::COMM_LEN,
     snapshot::ProcessRow,
-    socket::SockRecord,
     stack::{self, StackRecord},
 };
+
+use crate::table::Cell;
 
 /// Records for user space.
 #[map]
 pub static EVENTS: RingBuf = RingBuf::with_byte_size(1 << 22, 0);
 
-/// Tracked sockets, for [`table`](crate::table). A plain hash whose insert can fail, and is counted when it does: an LRU map would evict
-/// exactly the sockets that are leaked, the ones nobody has touched for longest.
+/// Tracked sockets that have no cell in [`FRONT`], for [`table`](crate::table). A plain hash whose insert can fail, and is
+/// counted when it does: an LRU map would evict exactly the sockets that are leaked, the ones nobody has touched for
+/// longest.
 #[map]
-pub static SOCKS: HashMap<u64, SockRecord> = HashMap::with_max_entries(1 << 17, 0);
+pub static SOCKS: HashMap<u64, u64> = HashMap::with_max_entries(1 << 17, 0);
 
-/// How many bits of an address's hash choose its cell in [`CROWDS`]; 512 KiB in all.
-pub const CROWDS_BITS: u32 = 16;
-
-/// How many sockets of [`SOCKS`] share each hash of their address.
+/// Tracked sockets by a hash of their address, one in each cell.
 #[map]
-pub static CROWDS: Array<u64> = Array::with_max_entries(1 << CROWDS_BITS, 0);
+pub static FRONT: Array<Cell> = Array::with_max_entries(1, 0);
 
 /// Loss counters, one entry.
 #[map]

@@ -258,9 +258,10 @@ pub fn identify(key: u64, stage: u64) -> u64 {
     }
     let id = next_id();
     // What a probe entered meanwhile is better than what is entered here.
-    match table::enter(key, SockRecord { id, stage }) {
-        Ok(()) => id,
-        Err(_) => known(key).unwrap_or(0),
+    if table::enter(key, SockRecord { id, stage }) {
+        id
+    } else {
+        known(key).unwrap_or(0)
     }
 }
 

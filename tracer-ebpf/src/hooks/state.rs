@@ -23,14 +23,14 @@ fn tb_state(ctx: BtfTracePointContext) -> i32 {
     0
 }
 
-/// As [`tb_state`], and takes active opens from the change CLOSE to `SYN_SENT`, which `tcp_v4_connect` and
-/// `tcp_v6_connect` make in the context of the connecting process with the remote address already set.
+/// Takes active opens from the change CLOSE to `SYN_SENT`, which `tcp_v4_connect` and `tcp_v6_connect` make in the context
+/// of the connecting process with the remote address already set. Not a part of [`tb_state`]: the kernel skips a program
+/// that an interrupt brings while the same one runs (`__bpf_trace_run`, `kernel/trace/bpf_trace.c`), and this one runs
+/// long.
 #[btf_tracepoint(function = "inet_sock_set_state")]
-fn tb_state_open(ctx: BtfTracePointContext) -> i32 {
-    let (sock, from, to) = arguments(&ctx);
-    if to != tcp::SYN_SENT {
-        lifecycle::state_changed(sock, from, to);
-    } else if sock.protocol() == Some(IPPROTO_TCP) {
+fn tb_open(ctx: BtfTracePointContext) -> i32 {
+    let (sock, _, to) = arguments(&ctx);
+    if to == tcp::SYN_SENT && sock.protocol() == Some(IPPROTO_TCP) {
         lifecycle::connecting(&ctx, sock);
     }
     0

@@ -139,6 +139,19 @@ impl Default for Sizes {
     }
 }
 
+impl Sizes {
+    /// Binary logarithm of the number of cells before the table of sockets, 24 bytes each. As many as connections, up to
+    /// 1.5 MiB; none where they would make a small limit another one, for they are not part of it.
+    fn front_bits(self) -> u8 {
+        const SMALL: u32 = 1 << 12;
+        const MOST: u32 = 16;
+        match self.connections {
+            0..SMALL => 0,
+            connections => u8::try_from(connections.ilog2().min(MOST)).unwrap_or(0),
+        }
+    }
+}
+
 /// Whose stacks are taken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum StackChoice {
@@ -196,11 +209,13 @@ pub fn open(
     // Nobody may choose addresses so that two stacks look like one.
     let wanted = stacks.number();
     let stack_key = fastrand::u64(..);
+    let front_bits = sizes.front_bits();
     let mut loader = EbpfLoader::new();
     loader
         .btf(Some(&types.btf))
         .map_max_entries(map::EVENTS, sizes.ring_bytes)
         .map_max_entries(map::SOCKS, sizes.connections)
+        .map_max_entries(map::FRONT, 1 << front_bits)
         .map_max_entries(
             map::STACKS,
             if stacks == StackChoice::Off {
@@ -219,6 +234,7 @@ pub fn open(
         .override_global(global::FILTER_DIRECTION, &direction, true)
         .override_global(global::SELF_TGID, &self_tgid, true)
         .override_global(global::WAKEUP_BYTES, &wakeup, true)
+        .override_global(global::FRONT_BITS, &front_bits, true)
         .override_global(global::STACKS, &wanted, true)
         .override_global(global::STACK_KEY, &stack_key, true)
         .override_global(global::LOG_LEVEL, &log_level, true);
@@ -264,4 +280,24 @@ where
             name: name.to_owned(),
         })
         .and_then(M::try_from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_small_limit_has_no_front() {
+        let bits = |connections| {
+            let sizes = Sizes {
+                connections,
+                ..Sizes::default()
+            };
+            sizes.front_bits()
+        };
+        assert_eq!(
+            [1, 64, 4095, 4096, 5000, 65536, u32::MAX].map(bits),
+            [0, 0, 0, 12, 12, 16, 16]
+        );
+    }
 }

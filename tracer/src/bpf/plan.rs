@@ -113,6 +113,7 @@ pub fn programs(backend: Backend, facts: KernelFacts) -> Vec<ProgramPlan> {
         ],
         Backend::Tracepoint => vec![
             required(program::STATE_OPEN, Hook::TpBtf("inet_sock_set_state")),
+            required(program::STATE, Hook::TpBtf("inet_sock_set_state")),
             optional(
                 program::EXIT_ACCEPT4,
                 Hook::Tracepoint("syscalls", "sys_exit_accept4"),
@@ -188,7 +189,7 @@ mod tests {
         for backend in Backend::ALL {
             let states = programs(backend, KernelFacts::default())
                 .iter()
-                .filter(|program| program.hook == Hook::TpBtf("inet_sock_set_state"))
+                .filter(|planned| planned.name == program::STATE)
                 .count();
             assert_eq!(states, 1, "{backend}");
         }

@@ -13,8 +13,9 @@ use crate::{
     context::Context,
     ledger::{Ledger, counts},
     lines::PATIENCE,
-    order::Order,
+    order::{End, Order},
     puppet::{Puppet, loopback},
+    scene::Scene,
     stream::Direction::{Inbound, Outbound},
     tracer_process::Tracer,
 };
@@ -63,6 +64,53 @@ pub fn max_connections(context: &Context) -> anyhow::Result<()> {
     ensure!(books.map_full == (2 * OPEN - ROOM) as u64, "{books:?}");
     ensure!(books.lost() - books.skipped() == books.map_full, "{books:?}");
     Ok(())
+}
+
+/// A table whose front has fewer cells than there are sockets, so that hundreds find theirs taken and lie in the hash behind
+/// it; then cells become free while those stay, and are taken by others.
+pub fn crowded(context: &Context) -> anyhow::Result<()> {
+    const OPEN: usize = 1_500;
+    const BATCH: usize = 100;
+    let mut scene = Scene::set_with(context, ["--max-connections", "4096", "--reconcile", "1h"])?;
+    // More than the usual limit of 1,024.
+    scene.client.limit_descriptors(OPEN as u64 + 100)?;
+    scene.server.limit_descriptors(OPEN as u64 + 100)?;
+    let mut open = Vec::new();
+    let more = |scene: &mut Scene, open: &mut Vec<(End, End)>, count: usize| {
+        for _ in 0..count / BATCH {
+            let (connected, accepted) = scene.connect(BATCH)?;
+            open.extend(connected.into_iter().zip(accepted));
+        }
+        anyhow::Ok(())
+    };
+    let close = |scene: &mut Scene, these: Vec<(End, End)>| {
+        let (connected, accepted): (Vec<_>, Vec<_>) = these.into_iter().unzip();
+        scene.client.close(&connected)?;
+        scene.server.close(&accepted)
+    };
+    more(&mut scene, &mut open, OPEN)?;
+    let full = scene.truth((OPEN, 0), (OPEN, 0));
+    scene.tracer.expect("full", &full)?;
+
+    let (kept, gone): (Vec<_>, Vec<_>) = (0..).zip(open).partition(|(index, _)| index % 3 != 0);
+    let without_index = |ends: Vec<(usize, (End, End))>| ends.into_iter().map(|(_, ends)| ends).collect();
+    let closed = gone.len();
+    close(&mut scene, without_index(gone))?;
+    let thinned = scene.truth((OPEN, closed), (OPEN, closed));
+    scene.tracer.expect("thinned", &thinned)?;
+
+    let mut open: Vec<_> = without_index(kept);
+    more(&mut scene, &mut open, closed)?;
+    let opened = OPEN + closed;
+    let refilled = scene.truth((opened, closed), (opened, closed));
+    scene.tracer.expect("refilled", &refilled)?;
+    close(&mut scene, open)?;
+    let drained = scene.truth((opened, opened), (opened, opened));
+    scene.tracer.expect("drained", &drained)?;
+    let last = scene.tracer.stop()?;
+    ensure!(last.ledger == drained, "{}", last.ledger);
+    last.summary.books.are_clean()?;
+    last.summary.books.balance()
 }
 
 /// The reader stands still while the buffer fills, and goes on.

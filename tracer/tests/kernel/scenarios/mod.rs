@@ -104,6 +104,7 @@ pub const ALL: &[(&str, Scenario)] = &[
     ("listing", listing::listing),
     ("kernel_log", logs::kernel_log),
     ("max_connections", limits::max_connections),
+    ("crowded", limits::crowded),
     ("ring_overflow", limits::ring_overflow),
     ("small_tables", flood::small_tables),
     ("flood", flood::flood),
