@@ -41,19 +41,36 @@ pub fn main() -> ExitCode {
         eprintln!("TRACER_TEST_REQUIRE: there is no backend {name}");
         return ExitCode::FAILURE;
     }
+    let is_scenario = |name: &&&str| scenarios::ALL.iter().any(|(known, _)| known == *name);
+    if let Some(name) = scenarios::BEHIND_THE_HOOKS.iter().find(|name| !is_scenario(name)) {
+        eprintln!("BEHIND_THE_HOOKS: there is no scenario {name}");
+        return ExitCode::FAILURE;
+    }
     // The tracer watches the whole machine, so tests would see each other.
     arguments.test_threads = Some(1);
     // A listing needs neither privileges nor a tracer.
     let report = (!arguments.list).then(report);
+    let states = Backend::ALL.map(|backend| {
+        let usable = State::Usable;
+        (
+            backend,
+            report
+                .as_ref()
+                .map_or(usable, |report| State::of(backend, report)),
+        )
+    });
+    let usable = states.iter().find(|(_, state)| matches!(state, State::Usable));
+    let best = usable.unwrap_or(&states[0]).0;
     let mut trials = Vec::new();
-    for backend in Backend::ALL {
-        let state = report
-            .as_ref()
-            .map_or(State::Usable, |report| State::of(backend, report));
-        if let State::Skipped(why) = &state {
+    for (backend, state) in &states {
+        let backend = *backend;
+        if let State::Skipped(why) = state {
             eprintln!("skipped {backend}: {why}");
         }
         for (name, scenario) in scenarios::ALL {
+            if backend != best && !arguments.list && scenarios::BEHIND_THE_HOOKS.contains(name) {
+                continue;
+            }
             let (name, state) = (format!("{name}::{backend}"), state.clone());
             trials.push(Trial::ignorable_test(name, move || {
                 run(*scenario, backend, &state)

@@ -36,7 +36,7 @@ const TIMEOUT: Duration = Duration::from_mins(15);
 #[derive(Args)]
 pub(crate) struct Settings {
     /// Kernel series; the first is the one whose figures come in full
-    #[arg(long, value_enum, default_value = "6.12")]
+    #[arg(long, value_enum, default_values = ["6.12", "6.1"])]
     kernel: Vec<Series>,
     /// Connections of a load
     #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(100..=8_000))]
