@@ -28,16 +28,6 @@ pub unsafe fn fetch_add(at: *mut u64, change: u64) -> u64 {
     word
 }
 
-/// Replaces a word.
-///
-/// # Safety
-/// The word is live and aligned.
-#[inline(always)]
-pub unsafe fn exchange(at: *mut u64, new: u64) {
-    // SAFETY: the caller's promise; the instruction touches nothing else.
-    unsafe { asm!("{new} = xchg_64({at} + 0, {new})", at = in(reg) at, new = inout(reg) new => _) };
-}
-
 /// Replaces a word if it is `old`; gives what it was.
 ///
 /// # Safety

@@ -11,7 +11,7 @@ use tracer_common::{
     stack::{self, StackRecord},
 };
 
-use crate::table::Cell;
+use crate::table::Words;
 
 /// Records for user space.
 #[map]
@@ -25,7 +25,7 @@ pub static SOCKS: HashMap<u64, u64> = HashMap::with_max_entries(1 << 17, 0);
 
 /// Tracked sockets by a hash of their address, one in each cell.
 #[map]
-pub static FRONT: Array<Cell> = Array::with_max_entries(1, 0);
+pub static FRONT: Array<Words> = Array::with_max_entries(1, 0);
 
 /// Loss counters, one entry.
 #[map]

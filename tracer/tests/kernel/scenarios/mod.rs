@@ -124,8 +124,6 @@ pub const BEHIND_THE_HOOKS: &[&str] = &[
     "exec",
     "hostile_comm",
     "close_flood",
-    "little_lost",
-    "innocent",
     "stalled_at_limit",
     "stalled_idle",
     "stacks_c_bare",
