@@ -156,6 +156,8 @@ pub enum Basis {
         /// How often.
         times: u32,
     },
+    /// They are replaced as they get old, and there are ever more of them.
+    Renewed,
     /// They took that much of the limit, evenly and without closing, faster than periods can tell.
     Surge,
     /// They were there when the tracer came.

@@ -14,7 +14,7 @@ use super::{
     watches::Watches,
 };
 use crate::model::{
-    connection::{Connection, GroupKey},
+    connection::{Connection, Direction, GroupKey},
     fact::Start,
     ledger::Ledger,
     time::Time,
@@ -79,6 +79,11 @@ pub fn is_enough(
     if candidate.population == Population::Gone || candidate.teeth.is_some() || candidate.lives.is_some() {
         return is_rollup_of_many(watch, candidate.population, ledger, None, survivors, thresholds);
     }
+    if let Some(growth) = candidate.renewed {
+        return f64::from(growth.by) >= candidate.need * spread(watch, thresholds)
+            && is_idle(watch, thresholds, ledger, now)
+            && !matches!(watch.key, Key::Peer(..));
+    }
     let (since, period) = window(watch, candidate);
     let usage = usage_of(watch, candidate, thresholds, ledger, now);
     let usage_is = usage.map(|usage| usage.verdict(thresholds));
@@ -89,10 +94,7 @@ pub fn is_enough(
     if candidate.is_uneven && usage_is != Some(Use::Forgotten) {
         return false;
     }
-    let spread = match watch.key {
-        Key::Group(_) => 1.0,
-        Key::Process(..) | Key::Peer(..) => thresholds.spread_factor,
-    };
+    let spread = spread(watch, thresholds);
     let is_days = period * describe::WINDOW >= DAY;
     let per_second = survivors / (period.as_secs_f64() * MATURE);
     // What takes longer can wait until it is known to be forgotten, or has gone on for more than a day.
@@ -105,7 +107,10 @@ pub fn is_enough(
             return false;
         }
         Some(Use::Working) if is_days => thresholds.used_factor_days * spread,
-        Some(Use::Working) => thresholds.used_factor * spread,
+        Some(Use::Working) => {
+            let patience = if can_wait { thresholds.used_factor } else { 1.0 };
+            thresholds.used_factor * patience * spread * of_room(watch, thresholds)
+        }
         Some(Use::Quiet | Use::Unclear) if can_wait && !is_days => thresholds.used_factor * spread,
         Some(Use::Quiet) => thresholds.quiet_factor * spread,
         Some(Use::Unclear) | None => spread,
@@ -119,6 +124,31 @@ pub fn is_enough(
             survivors,
             thresholds,
         )
+}
+
+/// What connections need more that are spread over peers or processes.
+const fn spread(watch: &Watch, thresholds: &Thresholds) -> f64 {
+    match watch.key {
+        Key::Group(_) => 1.0,
+        Key::Process(..) | Key::Peer(..) => thresholds.spread_factor,
+    }
+}
+
+/// Whether nearly all there are have been silent for most of their lives.
+fn is_idle(watch: &Watch, thresholds: &Thresholds, ledger: &Ledger, now: Time) -> bool {
+    let all = (Time(0), Duration::ZERO);
+    Usage::of(ledger, &watch.key, now, all, thresholds.silent_for)
+        .is_some_and(|usage| usage.verdict(thresholds).is_unused())
+}
+
+/// What connections in use that others open need more, because a crowd does not need less the more of it is there: the
+/// share of the room that they have, and not of what they have left.
+fn of_room(watch: &Watch, thresholds: &Thresholds) -> f64 {
+    let head = |left| thresholds.head(Direction::Inbound, Some(left)).max(1.0);
+    match (watch.key.direction(), watch.room, watch.left) {
+        (Direction::Inbound, Some(room), Some(left)) => head(room) / head(left),
+        _ => 1.0,
+    }
 }
 
 /// Since when what a candidate shows has opened, and its period.

@@ -51,6 +51,8 @@ pub struct Past {
     pub lives: u32,
     /// The finding about it.
     pub number: Option<u64>,
+    /// The most connections that one of them had, where nothing was told of it.
+    pub crest: u32,
     /// Since when.
     pub at: Time,
 }
@@ -68,6 +70,16 @@ impl Lineage {
             .filter(|past| now.since(past.at) < REMEMBERED)
     }
 
+    /// A process ended that had so many at the most.
+    pub fn peaked(&mut self, program: Program, crest: u32, now: Time) {
+        let past = self.past(&program, now);
+        if let Some(entry) = self.entry(program, now) {
+            entry.crest = entry.crest.max(crest);
+            // That it ended is no news of its growth.
+            entry.at = past.map_or(now, |past| past.at);
+        }
+    }
+
     /// A process ended while what it held grew.
     pub fn ended(&mut self, program: Program, now: Time) {
         if let Some(past) = self.entry(program, now) {
@@ -79,6 +91,7 @@ impl Lineage {
     pub fn resolved(&mut self, program: Program, number: u64, now: Time) {
         if let Some(past) = self.entry(program, now) {
             past.number = Some(number);
+            past.crest = 0;
         }
     }
 
@@ -86,6 +99,7 @@ impl Lineage {
         let fresh = Past {
             lives: 0,
             number: None,
+            crest: 0,
             at: now,
         };
         if self.0.len() >= LIMIT && !self.0.contains_key(&program) {

@@ -72,7 +72,8 @@ impl Step {
         Time(0) + Duration::from_secs((seconds + u64::from(phase) % BASE).saturating_sub(BASE))
     }
 
-    fn epoch(self, scale: usize) -> u32 {
+    /// The period of a scale that it is in.
+    pub fn epoch(self, scale: usize) -> u32 {
         self.0 / stride(scale)
     }
 

@@ -144,7 +144,8 @@ impl SurvivorRule {
                 continue;
             };
             watch.has_news = false;
-            remember_program(&mut self.lineage, watch, ledger, now);
+            let is_told = self.alerts.contains_key(&slot);
+            remember_program(&mut self.lineage, watch, is_told, ledger, now);
             let open = watch.all.total;
             if open < SURGE_LEAST {
                 // Most have so few. What their limit is, is asked once a period.
@@ -311,19 +312,29 @@ impl Detector for SurvivorRule {
 }
 
 /// Notes that a program ended while what it held grew, and what is remembered of a new one.
-fn remember_program(lineage: &mut Lineage, watch: &mut Watch, ledger: &Ledger, now: Time) {
+fn remember_program(lineage: &mut Lineage, watch: &mut Watch, is_told: bool, ledger: &Ledger, now: Time) {
+    /// Connections from which on a crowd is one that may come back.
+    const CROWD: u32 = 16;
     let Key::Group(group) = watch.key else {
         return;
     };
     if watch.inherited.is_none() {
         let past = lineage.past(&Program::of(&watch.key, ledger), now);
         watch.inherited = Some(past.map_or(0, |past| past.lives));
+        watch.crest = watch.crest.max(past.map_or(0, |past| past.crest));
     }
     let has_nothing = || {
         let process = ledger.processes().get(&group.process);
         process.is_none_or(|process| process.tally.open == 0)
     };
-    if watch.all.total == 0 && has_nothing() && watch.take_growth() {
-        lineage.ended(Program::of(&watch.key, ledger), now);
+    if watch.all.total == 0 && has_nothing() {
+        let program = Program::of(&watch.key, ledger);
+        if watch.take_growth() {
+            lineage.ended(program, now);
+        }
+        // Nearly all programs have fewer, and there is no need to remember them.
+        if watch.crest >= CROWD && !is_told {
+            lineage.peaked(program, watch.crest, now);
+        }
     }
 }

@@ -3,6 +3,8 @@
 mod loss;
 mod stall;
 mod survivors;
+mod working;
+mod world;
 
 use std::{net::IpAddr, time::Duration};
 

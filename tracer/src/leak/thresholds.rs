@@ -162,14 +162,22 @@ impl Thresholds {
     /// Survivors that a finding needs at a scale: `max(least, need * (W / 16 s)^-power * head)`, `head` being what is
     /// left below the limit, up to a cap.
     pub fn need(&self, scale: usize, direction: Direction, left: Option<u64>) -> f64 {
-        let (cap, factor) = match direction {
-            Direction::Outbound => (self.need_cap, 1.0),
-            Direction::Inbound => (self.need_cap_inbound, self.inbound),
+        let factor = match direction {
+            Direction::Outbound => 1.0,
+            Direction::Inbound => self.inbound,
+        };
+        let share = self.need * relative(scale).powf(-self.need_power);
+        (share * self.head(direction, left)).max(self.need_least) * factor
+    }
+
+    /// What is left below the limit, as far as it counts.
+    pub fn head(&self, direction: Direction, left: Option<u64>) -> f64 {
+        let cap = match direction {
+            Direction::Outbound => self.need_cap,
+            Direction::Inbound => self.need_cap_inbound,
         };
         #[expect(clippy::cast_precision_loss, reason = "capped")]
-        let head = left.map_or(self.need_cap, |left| (left as f64).min(cap));
-        let share = self.need * relative(scale).powf(-self.need_power);
-        (share * head).max(self.need_least) * factor
+        left.map_or(self.need_cap, |left| (left as f64).min(cap))
     }
 
     /// The same of connections whose peer is gone.

@@ -70,7 +70,8 @@ impl Usage {
         let mut usage = Self::default();
         for (_, connection) in members(ledger, key, Population::All) {
             let age = now.since(connection.opened);
-            if age < least_age || connection.opened < since {
+            // Of younger ones than are told of nobody can say anything.
+            if age < least_age.max(TOLD_EVERY) || connection.opened < since {
                 continue;
             }
             let silent = silent_for(&connection, now).unwrap_or(age);
@@ -81,7 +82,7 @@ impl Usage {
                 }
                 usage.unused += 1;
                 usage.forgotten += u32::from(silent >= long);
-            } else if age >= TOLD_EVERY && silent <= age.mul_f64(BUSY).max(TOLD_EVERY) {
+            } else if silent <= age.mul_f64(BUSY).max(TOLD_EVERY) {
                 usage.used += 1;
             }
         }

@@ -2,6 +2,7 @@
 
 use super::{
     cadence::Beat,
+    renewal::{self, Levels},
     rings::{Picture, Rings, SCALES, Step},
     shape,
     surge::Surge,
@@ -89,6 +90,8 @@ pub struct Candidate {
     pub teeth: Option<u32>,
     /// It is the last of so many processes that did the same.
     pub lives: Option<u32>,
+    /// It is of a level, and not of generations: by how much that rose.
+    pub renewed: Option<renewal::Growth>,
     /// Only halves of its window are even: it counts if nobody has used these connections for long.
     pub is_uneven: bool,
     /// It may become the tooth of a saw: whether it is used can be asked only while it is there.
@@ -107,6 +110,7 @@ impl Candidate {
             need: f64::INFINITY,
             teeth: None,
             lives: None,
+            renewed: None,
             is_uneven: false,
             is_tooth: false,
             is_growth: false,
@@ -159,6 +163,10 @@ pub struct Watch {
     high: u32,
     /// and before: what comes back up to there is no growth.
     pub crest: u32,
+    /// The least there were in this period of [`renewal::SCALE`],
+    low: u32,
+    /// and in those before, where there are some.
+    levels: Option<Box<Levels>>,
     /// Processes that ended before while the same of them grew; `None` if nobody has asked yet.
     pub inherited: Option<u32>,
     /// When what grew was last seen in use.
@@ -207,6 +215,8 @@ impl Watch {
             surge: None,
             high: 0,
             crest: 0,
+            low: 0,
+            levels: None,
             inherited: None,
             worked: None,
             followed: None,
@@ -236,6 +246,7 @@ impl Watch {
         if step <= self.all.now() {
             return;
         }
+        let periods = step.epoch(renewal::SCALE) - self.all.now().epoch(renewal::SCALE);
         let Self {
             key,
             all,
@@ -280,6 +291,35 @@ impl Watch {
                     candidates.push(shown);
                 }
                 0
+            });
+        }
+        if periods > 0 {
+            self.end_periods(periods, thresholds, candidates);
+        }
+    }
+
+    /// So many periods of [`renewal::SCALE`] end, in which nothing happened but in the first.
+    fn end_periods(&mut self, periods: u32, thresholds: &Thresholds, candidates: &mut Vec<Candidate>) {
+        /// Most groups never have so many.
+        const FEW: u32 = 8;
+        let low = std::mem::replace(&mut self.low, self.all.total);
+        if self.all.total < FEW {
+            self.levels = None;
+            return;
+        }
+        let counts = (self.opened, self.closed);
+        let levels = self.levels.get_or_insert_default();
+        levels.turn(low, counts);
+        for _ in 1..periods.min(renewal::PERIODS) {
+            levels.turn(self.low, counts);
+        }
+        if let Some(growth) = levels.growth() {
+            let scale = renewal::SCALE;
+            candidates.push(Candidate {
+                need: thresholds.need(scale, self.key.direction(), self.left),
+                renewed: Some(growth),
+                is_growth: true,
+                ..Candidate::shown(Population::All, scale, self.all.now(), &Picture::default())
             });
         }
     }
@@ -328,6 +368,7 @@ impl Watch {
     }
 
     fn close_down(&mut self) {
+        self.low = self.low.min(self.all.total);
         if self.all.total <= self.high / 2 {
             self.crest = self.crest.max(self.high);
             self.high = self.all.total;
@@ -345,6 +386,7 @@ impl Watch {
     /// A connection is not of this group after all.
     pub fn leave(&mut self, life: Life) {
         self.all.retract(life.opened, self.phase);
+        self.low = self.low.min(self.all.total);
         if let (Some(since), Some(gone)) = (life.peer_gone, &mut self.gone) {
             gone.retract(since, self.phase);
         }

@@ -11,6 +11,7 @@ use crate::{
         finding::{Finding, FindingId, Kind, Resolution, Rule, Stage},
         judge::{is_enough, is_explained, is_intact, parts, usage_of, watch, window},
         lineage::Program,
+        renewal,
         thresholds::Thresholds,
         usage::{self, Use},
         watch::{Candidate, Key, Population, Watch},
@@ -36,6 +37,9 @@ impl SurvivorRule {
             let Some(watch) = watch(&self.watches, slot) else {
                 continue;
             };
+            if candidate.renewed.is_some() && self.alerts.contains_key(&slot) {
+                continue;
+            }
             if let Some(alert) = self.alerts.get_mut(&slot) {
                 if alert.population == candidate.population {
                     let ended = alert.look(watch, candidate.scale, candidate.at, &candidate.picture);
@@ -63,6 +67,10 @@ impl SurvivorRule {
                 || !is_enough(watch, &candidate, &self.thresholds, ledger, now)
                 || is_explained(&self.alerts, &self.watches, slot)
             {
+                continue;
+            }
+            if let Some(growth) = candidate.renewed {
+                self.awaiting.insert(slot, renewed(growth, now));
                 continue;
             }
             let (since, period) = window(watch, &candidate);
@@ -195,6 +203,18 @@ impl SurvivorRule {
             self.lineage
                 .resolved(Program::of(&watch.key, ledger), number, now);
         }
+    }
+}
+
+fn renewed(growth: renewal::Growth, now: Time) -> Ground {
+    let window = renewal::window();
+    Ground {
+        population: Population::All,
+        basis: Basis::Renewed,
+        picture: None,
+        since: now.earlier(window),
+        counts: growth.counts,
+        per_second: Some(f64::from(growth.by) / window.as_secs_f64()),
     }
 }
 

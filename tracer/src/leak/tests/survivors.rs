@@ -1,182 +1,18 @@
 //! What the survivor rule finds, how soon, and what it leaves alone.
 
-use std::time::Duration;
-
 use crate::{
     leak::{
-        Detector as _,
         evidence::{Basis, Class, Leak, Scope, Severity, Tier},
         finding::{Finding, Kind, Resolution, Rule, Stage},
-        survivors::SurvivorRule,
-        thresholds::{Sensitivity, Thresholds},
+        thresholds::Sensitivity,
     },
     model::{
-        connection::{ConnectionId, Direction, ProcessId},
-        event::{EndCause, Event, EventKind, Opening, StateChange},
-        ledger::{Ledger, Limits},
-        name::Comm,
-        snapshot::Descriptors,
-        stack::Opener,
-        time::Time,
+        connection::ProcessId,
+        event::{EventKind, Opening, StateChange},
     },
 };
 
-const HOUR: u64 = 3600;
-
-/// Books and the rule, second by second.
-struct World {
-    ledger: Ledger,
-    rule: SurvivorRule,
-    now: u64,
-    next: u64,
-    process: ProcessId,
-    limit: u64,
-    files: u32,
-    told: Vec<(u64, Finding)>,
-}
-
-impl World {
-    fn new(limit: u64) -> Self {
-        Self::with(Sensitivity::Normal, limit)
-    }
-
-    fn with(sensitivity: Sensitivity, limit: u64) -> Self {
-        Self {
-            ledger: Ledger::new(Limits::default()),
-            rule: SurvivorRule::new(Thresholds::new(sensitivity), 1000),
-            now: 500_000,
-            next: 0,
-            process: ProcessId {
-                pid: 4711,
-                start: Time(1),
-            },
-            limit,
-            files: 0,
-            told: Vec::new(),
-        }
-    }
-
-    fn at(&self) -> Time {
-        Time(0) + Duration::from_secs(self.now)
-    }
-
-    fn event(&mut self, id: u64, kind: EventKind) {
-        let mut facts = Vec::new();
-        let event = Event {
-            at: self.at(),
-            id: ConnectionId(id),
-            kind,
-        };
-        self.ledger.apply(&event, &mut facts);
-        for fact in &facts {
-            self.rule.observe(fact);
-        }
-    }
-
-    fn opening(&self, peer: u32) -> Opening {
-        Opening {
-            process: self.process,
-            comm: Comm::from("controller"),
-            direction: Direction::Outbound,
-            connecting: false,
-            local: ([10, 0, 0, 1], 40_000).into(),
-            peer: (std::net::Ipv4Addr::from_bits(0x0a01_0000 + peer), 9090).into(),
-            netns: 1,
-            stack: Opener::NOT_ASKED,
-        }
-    }
-
-    fn open(&mut self) -> u64 {
-        self.open_to(7)
-    }
-
-    fn open_to(&mut self, peer: u32) -> u64 {
-        self.next += 1;
-        let opening = self.opening(peer);
-        self.event(self.next, EventKind::Opened(opening));
-        self.next
-    }
-
-    fn close(&mut self, id: u64) {
-        self.event(id, EventKind::Released { connected: true });
-        self.event(id, EventKind::Ended(EndCause::Destroyed));
-    }
-
-    fn peer_closes(&mut self, id: u64) {
-        self.event(id, EventKind::State(StateChange::PeerClosed));
-    }
-
-    /// A second passes.
-    fn tick(&mut self) {
-        self.now += 1;
-        let now = self.at();
-        if self.now.is_multiple_of(30) {
-            let open = self.ledger.total().open;
-            self.ledger.note_descriptors(Descriptors {
-                process: self.process,
-                comm: Comm::from("controller"),
-                used: open + 10 + self.files,
-                sockets: open,
-                limit: Some(self.limit),
-                at: now,
-            });
-        }
-        self.ledger.tick(now);
-        let mut findings = Vec::new();
-        self.rule.tick(now, &self.ledger, &mut findings);
-        self.told
-            .extend(findings.into_iter().map(|finding| (self.now, finding)));
-    }
-
-    fn pass(&mut self, seconds: u64) {
-        for _ in 0..seconds {
-            self.tick();
-        }
-    }
-
-    /// Seconds pass in which these connections carry data once a minute; all others carry nothing.
-    fn pass_in_use(&mut self, seconds: u64, used: &[u64]) {
-        self.ledger.expect_traffic();
-        for _ in 0..seconds {
-            if self.now.is_multiple_of(60) {
-                let now = self.at();
-                for id in used {
-                    self.ledger
-                        .note_traffic(ConnectionId(*id), (self.now, self.now), Duration::ZERO, now);
-                }
-            }
-            self.tick();
-        }
-    }
-
-    /// `count` connections every `every` seconds that stay.
-    fn leak(&mut self, seconds: u64, every: u64, count: u32) -> Vec<u64> {
-        let mut ids = Vec::new();
-        for second in 0..seconds {
-            if second.is_multiple_of(every) {
-                ids.extend((0..count).map(|_| self.open()));
-            }
-            self.tick();
-        }
-        ids
-    }
-
-    fn stages(&self) -> Vec<Stage> {
-        self.told.iter().map(|(_, finding)| finding.stage).collect()
-    }
-
-    fn first(&self) -> (u64, &Leak) {
-        let (at, finding) = self.told.first().expect("something is told");
-        (*at, leak(finding))
-    }
-}
-
-fn leak(finding: &Finding) -> &Leak {
-    match &finding.kind {
-        Kind::Leak(leak) => leak,
-        other => panic!("{other:?} is no leak"),
-    }
-}
+use super::world::{HOUR, World, leak};
 
 #[test]
 fn the_founding_leak_is_suspected_within_the_hour_and_confirmed_later() {

@@ -218,6 +218,8 @@ pub enum Basis {
     PeerGone,
     /// They pile up and are closed all at once, again and again.
     Sawtooth,
+    /// They are replaced as they get old, and for more than a day there are ever more of them.
+    Renewed,
     /// They take much of the limit, evenly and without closing, faster than periods can tell.
     Surge,
     /// They were there when the tracer came.

@@ -200,6 +200,7 @@ fn story(leak: &Leak, wall: Wall, now: Time) -> String {
                 "; {times} times they were all closed at once, as garbage collectors and resets do, and piled up again"
             )
         }
+        Basis::Renewed => "; they are replaced as they get old, but there are ever more of them".to_owned(),
         Basis::Surge => "; evenly, and too fast to wait for what becomes of them".to_owned(),
         Basis::Row => "; in a row, which is all that --min-opened asks for".to_owned(),
         Basis::Restarts => "; process after process ended with more than it can have needed".to_owned(),
