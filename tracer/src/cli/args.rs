@@ -56,7 +56,11 @@ pub enum Command {
     Thresholds,
     /// Look stacks up for a tracer that asks over stdin
     #[command(hide = true)]
-    Symbolize,
+    Symbolize {
+        /// Be the one that parses, for the one that opens files, over stdin
+        #[arg(long)]
+        parser: bool,
+    },
     /// Print the JSON Schema of the `--output json` stream
     Schema,
 }

@@ -1,6 +1,6 @@
 //! One file of code, open: what its headers say, and where its unwind tables are.
 
-use std::{fs::File, ops::Range, os::fd::AsRawFd as _, path::PathBuf};
+use std::{fs::File, ops::Range};
 
 use anyhow::{Context as _, bail, ensure};
 use memmap2::Mmap;
@@ -25,6 +25,9 @@ pub struct Module {
     text: u64,
     is_go: bool,
     build_id: Option<String>,
+    has_debug_information: bool,
+    /// Debug information that was split off.
+    debug_file: Option<File>,
 }
 
 /// Bytes of the file, and their address.
@@ -60,25 +63,47 @@ impl Module {
                 address: section.address(),
             })
         };
-        let build_id = object.build_id().ok().flatten().map(|id| {
-            let digits = id.iter().take(32).map(|byte| format!("{byte:02x}"));
-            digits.collect()
-        });
         Ok(Self {
             segments: segments.collect(),
             index: section(".eh_frame_hdr"),
             frames: section(".eh_frame"),
             is_go: GO.iter().any(|name| object.section_by_name(name).is_some()),
             text: object.section_by_name(".text").map_or(0, |text| text.address()),
-            build_id,
+            build_id: build_id(&object),
+            has_debug_information: [".debug_info", ".zdebug_info"]
+                .iter()
+                .any(|name| object.section_by_name(name).is_some()),
+            debug_file: None,
             map,
             file,
         })
     }
 
-    /// A path that leads to this very file, whatever its name means by now.
-    pub fn path(&self) -> PathBuf {
-        PathBuf::from(format!("/proc/self/fd/{}", self.file.as_raw_fd()))
+    /// The file.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Debug information that was split off.
+    pub fn debug_file(&self) -> Option<&File> {
+        self.debug_file.as_ref()
+    }
+
+    /// The build id, if debug information may lie in another file.
+    pub fn lacks_debug_information(&self) -> Option<&str> {
+        self.build_id().filter(|_| !self.has_debug_information)
+    }
+
+    /// Adds debug information that was split off, if it is of this very file.
+    pub fn add_debug_file(&mut self, file: Option<File>) {
+        self.debug_file = file.filter(|file| {
+            // SAFETY: as above.
+            let map = unsafe { Mmap::map(file) };
+            let of = map
+                .ok()
+                .and_then(|map| build_id(&object::File::parse(&*map).ok()?));
+            of.is_some() && of == self.build_id
+        });
     }
 
     /// Its build id, in hexadecimal digits.
@@ -108,8 +133,15 @@ impl Module {
         Some((self.map.get(section.bytes.clone())?, section.address))
     }
 
-    fn address(&self, offset: u64) -> Option<u64> {
+    /// The address of an offset.
+    pub fn address(&self, offset: u64) -> Option<u64> {
         let (file, address) = self.segments.iter().find(|(file, _)| file.contains(&offset))?;
         (offset - file.start).checked_add(*address)
     }
+}
+
+fn build_id(object: &object::File<'_>) -> Option<String> {
+    let id = object.build_id().ok().flatten()?;
+    let digits = id.iter().take(32).map(|byte| format!("{byte:02x}"));
+    Some(digits.collect())
 }
