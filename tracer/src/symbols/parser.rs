@@ -246,6 +246,17 @@ impl Worker {
             frame.origin = origin::of(&frame);
             trace.frames.push(Arc::new(frame));
         };
+        // Go's own table knows lines in any case.
+        let go = module.filter(|_| symbol.as_ref().is_none_or(|symbol| symbol.code_info.is_none()));
+        if let Some(place) = go.and_then(|module| module.go_place(offset)) {
+            push(Frame {
+                function: Some(clean(&place.function)),
+                file: place.file.as_deref().map(clean),
+                line: place.line,
+                ..Frame::default()
+            });
+            return;
+        }
         let Some(symbol) = symbol else {
             push(Frame {
                 offset: Some(offset),

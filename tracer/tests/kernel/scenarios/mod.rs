@@ -91,6 +91,7 @@ pub const ALL: &[(&str, Scenario)] = &[
     ("stacks_cpp", stacks::cpp),
     ("stacks_rust", stacks::rust),
     ("stacks_go", stacks::go),
+    ("stacks_go_stripped", stacks::go_stripped),
     ("stacks_node", stacks::node),
     ("stacks_node_dials", stacks::node_dials),
     ("stacks_python", stacks::python),
