@@ -43,7 +43,8 @@ pub struct Args {
 pub enum Command {
     /// List what is open now, and who holds it
     ///
-    /// One look at the descriptor tables of all processes, in all network namespaces; nothing is traced.
+    /// One look at the descriptor tables of all processes, in all network namespaces; nothing is traced, but for `--by
+    /// stack`.
     List(List),
     /// Replay what was recorded: the same findings, without privileges
     ///

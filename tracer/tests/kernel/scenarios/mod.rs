@@ -14,6 +14,7 @@ mod leaked_before;
 mod lifecycle;
 mod limits;
 mod listing;
+mod listing_stacks;
 mod logs;
 mod lossy;
 mod names;
@@ -103,6 +104,7 @@ pub const ALL: &[(&str, Scenario)] = &[
     ("recorded", recorded::recorded),
     ("recorded_until_killed", recorded::recorded_until_killed),
     ("listing", listing::listing),
+    ("listing_stacks", listing_stacks::listing_stacks),
     ("kernel_log", logs::kernel_log),
     ("max_connections", limits::max_connections),
     ("ring_overflow", limits::ring_overflow),
