@@ -1,5 +1,5 @@
 //! `tracer list`: what is open now, from one look. Nothing is traced, and nothing is waited for; but for the code that
-//! opened it, which nobody knows who has not watched ([`stacks`]).
+//! opened it, which nobody knows who has not watched (`stacks`).
 
 mod reading;
 mod selection;

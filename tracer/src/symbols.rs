@@ -2,7 +2,7 @@
 //!
 //! [`keeper`] knows the stacks that the kernel has told, and decides when one is worth looking up. [`client`] asks a
 //! helper, the same program in two processes of their own. One opens the files of others ([`fetcher`], [`maps`]), the other
-//! parses them ([`parser`]), with no privileges at all ([`confine`]): unwind tables ([`cfi`]), symbols and debug information
+//! parses them ([`parser`]), with no privileges at all (`confine`): unwind tables ([`cfi`]), symbols and debug information
 //! (blazesym), Go's table of functions ([`go`]), and names of compiled code ([`perf_map`]). [`unwind`] says how much of a stack can be trusted, [`origin`]
 //! whose code a frame is.
 
