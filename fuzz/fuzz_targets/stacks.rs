@@ -1,11 +1,11 @@
-//! Any bytes as a record of a stack, as the files that say what its addresses mean, and as unwind tables.
+//! Any bytes as a record of a stack, as the files that say what its addresses mean, and as tables of programs.
 
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use tracer::{
     ingest::stack::decode_stack,
-    symbols::{cfi::Tables, maps::Maps, origin, perf_map},
+    symbols::{cfi::Tables, go, maps::Maps, origin, perf_map},
 };
 
 fuzz_target!(|data: &[u8]| {
@@ -23,6 +23,9 @@ fuzz_target!(|data: &[u8]| {
     for name in names.iter().flatten() {
         let (function, ..) = origin::compiled(name);
         assert!(function.len() <= name.len().max("(anonymous)".len()));
+    }
+    if let Some(place) = go::Table::new(rest, || Some(0)).and_then(|table| table.find(address)) {
+        assert!(!place.function.is_empty());
     }
     let (index, frames) = rest.split_at(rest.len() / 2);
     for index in [None, Some((index, 0x1000))] {

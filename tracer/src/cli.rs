@@ -11,7 +11,14 @@ use clap::Parser as _;
 
 use args::{Args, Command};
 
-use crate::{doctor, leak::thresholds, list, output::record, replay, runtime, symbols::worker};
+use crate::{
+    doctor,
+    leak::thresholds,
+    list,
+    output::record,
+    replay, runtime,
+    symbols::{fetcher, parser},
+};
 
 /// Logs go to stderr; `RUST_LOG` says how much, warnings if it is not set.
 pub fn init_logging() {
@@ -29,7 +36,8 @@ pub fn main() -> anyhow::Result<()> {
         Some(Command::Replay(options)) => replay::run(options),
         Some(Command::Doctor(doctor)) => doctor::run(&doctor),
         Some(Command::Thresholds) => print::print(&thresholds::named::table()),
-        Some(Command::Symbolize) => worker::main(),
+        Some(Command::Symbolize { parser: true }) => parser::main(),
+        Some(Command::Symbolize { parser: false }) => fetcher::main(),
         Some(Command::Schema) => print::print(&(serde_json::to_string_pretty(&record::schema())? + "\n")),
         None => runtime::run(&args.watch.into_settings(env::var_os("RUST_LOG").is_some())?),
     }

@@ -1,7 +1,9 @@
-//! `tracer list`: what is open now, from one look. Nothing is traced, and nothing is waited for.
+//! `tracer list`: what is open now, from one look. Nothing is traced, and nothing is waited for; but for the code that
+//! opened it, which nobody knows who has not watched (`stacks`).
 
 mod reading;
 mod selection;
+mod stacks;
 
 use std::time::SystemTime;
 
@@ -26,8 +28,8 @@ use crate::{
 pub fn run(options: List) -> anyhow::Result<()> {
     let view = match options.by {
         _ if options.all => View::Connections,
-        // Stacks are refused before anything is read.
-        By::Peer | By::Stack => View::Peers,
+        By::Stack => return or_closed(stacks::run(options)),
+        By::Peer => View::Peers,
         By::Process => View::Processes,
         By::State => View::States,
         By::Listener => View::Listeners,
@@ -55,10 +57,16 @@ pub fn run(options: List) -> anyhow::Result<()> {
         degraded: reading.degraded,
     };
     let text = match options.output {
-        ListOutput::Text | ListOutput::Folded => list::render(&listing),
         ListOutput::Json => json::list::lines(&listing, Wall::new(now, SystemTime::now()), now),
+        // The others are of stacks only.
+        _ => list::render(&listing),
     };
-    match Stdout::new()?.write(&text) {
+    or_closed(Stdout::new()?.write(&text))
+}
+
+/// That nobody reads any more is no failure.
+fn or_closed(written: anyhow::Result<()>) -> anyhow::Result<()> {
+    match written {
         Err(error) if error.downcast_ref::<Closed>().is_some() => Ok(()),
         written => written,
     }

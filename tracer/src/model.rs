@@ -3,6 +3,7 @@
 //! Pure: events and the time go in, facts and views come out.
 
 pub mod budget;
+pub mod by_stack;
 pub mod chain;
 pub mod code;
 pub mod connection;

@@ -3,6 +3,7 @@
 pub mod advice;
 pub mod circumstances;
 pub mod errno;
+pub mod export;
 #[cfg(feature = "flamegraph")]
 pub mod flamegraph;
 pub mod folded;

@@ -19,6 +19,7 @@ use tokio::{
 };
 
 use crate::{
+    analysis::Analysis,
     bpf::{
         environment,
         session::{Session, SessionError, Started},
@@ -27,7 +28,7 @@ use crate::{
     clock::boot_time,
     exit::NotPossible,
     ingest::ring::Reader,
-    output::json::Wall,
+    output::{json::Wall, record::Books},
     record::Recorder,
     require,
     stdout::{Closed, Stdout},
@@ -43,6 +44,8 @@ const TICK_EVERY: Duration = Duration::from_secs(1);
 const TABLE_EVERY: Duration = Duration::from_secs(10);
 /// How long to wait for records that are still being written, where all are needed.
 const LAST_WORDS: Duration = Duration::from_millis(100);
+/// How long the last stacks may take to be looked up.
+const LAST_LOOKS: Duration = Duration::from_secs(10);
 /// Rest after a comparison with the kernel's tables, in multiples of the time it took, unless it is a regular one.
 const REST: u32 = 20;
 /// Records handled before anything else gets a turn.
@@ -53,6 +56,25 @@ const BATCH: usize = 16_384;
 /// # Errors
 /// What stopped it, other than a signal, the end of `--duration`, or a reader of stdout that went away.
 pub fn run(settings: &Settings) -> anyhow::Result<()> {
+    match watch(settings) {
+        Err(error) if error.downcast_ref::<Closed>().is_some() => Ok(()),
+        ended => ended.map(drop),
+    }
+}
+
+/// What there is to know in the end.
+pub struct Watched {
+    /// What was seen.
+    pub analysis: Analysis,
+    /// What was lost.
+    pub books: Books,
+}
+
+/// Traces until told to stop, and hands over what was seen.
+///
+/// # Errors
+/// As [`run`], and when the reader of stdout went away.
+pub fn watch(settings: &Settings) -> anyhow::Result<Watched> {
     require::privileges(&settings.session.filter)?;
     // Before the runtime starts: it must find one thread.
     if let Err(error) = environment::ensure_tracefs() {
@@ -64,10 +86,7 @@ pub fn run(settings: &Settings) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    match runtime.block_on(trace(settings, started, recorder)) {
-        Err(error) if error.downcast_ref::<Closed>().is_some() => Ok(()),
-        ended => ended,
-    }
+    runtime.block_on(trace(settings, started, recorder))
 }
 
 fn attach(settings: &Settings) -> anyhow::Result<Started> {
@@ -77,7 +96,7 @@ fn attach(settings: &Settings) -> anyhow::Result<Started> {
     })
 }
 
-async fn trace(settings: &Settings, started: Started, recorder: Option<Recorder>) -> anyhow::Result<()> {
+async fn trace(settings: &Settings, started: Started, recorder: Option<Recorder>) -> anyhow::Result<Watched> {
     let Started {
         mut session,
         ring,
@@ -151,7 +170,13 @@ async fn trace(settings: &Settings, started: Started, recorder: Option<Recorder>
     while pipeline.drain(&mut reader, BATCH)
         || (pipeline.awaits_records(&session) && Instant::now() < patience)
     {}
-    pipeline.finish(&mut session, boot_time(), reason)
+    if settings.looks_all_up {
+        pipeline.look_all_up(&mut session, boot_time() + LAST_LOOKS);
+    }
+    pipeline.finish(&mut session, boot_time(), reason)?;
+    let books = pipeline.books(&mut session);
+    let analysis = pipeline.into_analysis();
+    Ok(Watched { analysis, books })
 }
 
 /// Makes the ledger agree with who holds what. What closes while the tables are read is told by the events, so these

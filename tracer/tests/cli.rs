@@ -28,7 +28,7 @@ const VMLINUX: &str = "/sys/kernel/btf/vmlinux";
 #[test]
 fn bad_usage_is_refused_with_a_reason() {
     let port = "a port is a number from 1 to 65535";
-    let cases: [(&str, &str); 34] = [
+    let cases: [(&str, &str); 36] = [
         ("--port 0", port),
         ("--port 70000", port),
         ("--port http", port),
@@ -74,8 +74,13 @@ fn bad_usage_is_refused_with_a_reason() {
             "'--all' cannot be used with '--by <BY>'",
         ),
         (
-            "list --by stack --output folded",
-            "tracer replay FILE --output folded",
+            "list --by peer --output folded",
+            "can be used with '--by stack' only",
+        ),
+        ("list --for 3s", "'--for' can be used with '--by stack' only"),
+        (
+            "list --by stack --for 0s",
+            "invalid value '0s' for '--for <TIME>'",
         ),
         (
             "list --by listener --direction outbound",

@@ -6,6 +6,7 @@ mod support {
     pub mod alerts;
     pub mod leak;
     pub mod listed;
+    pub mod optional;
     pub mod run;
     pub mod snapshot;
 }
@@ -13,6 +14,8 @@ mod support {
 use std::{
     net::{TcpListener, TcpStream},
     process::Stdio,
+    thread,
+    time::Duration,
 };
 
 use jsonschema::Validator;
@@ -21,6 +24,7 @@ use support::{
     alerts,
     leak::leak_before,
     listed,
+    optional::optional,
     run::{can_trace, run, tracer},
     snapshot::snapshot,
 };
@@ -59,6 +63,8 @@ fn strict() -> Validator {
         "ListedConnection",
         "ListedGroup",
         "ListSummary",
+        "ListedStack",
+        "StackSummary",
     ];
     for (name, definition) in schema["$defs"].as_object_mut().unwrap() {
         if definition["type"] == "object" && !lines.contains(&name.as_str()) {
@@ -161,40 +167,43 @@ fn real_lists_are_valid() {
     }
 }
 
-/// What a line of this type does not always have.
-fn optional(kind: &str) -> &'static [&'static str] {
-    match kind {
-        "started" => &["verified"],
-        "alert" => &[
-            "news",
-            "openers",
-            "other_ends",
-            "descriptors",
-            "ports",
-            "netns",
-            "times",
-            "survivors",
-            "growth_per_hour",
-            "cadence",
-            "silence",
-            "open_age",
-            "forecast",
-            "resolution",
-            "code",
-        ],
-        "limit" => &["resolution"],
-        "stall" => &["queue_limit", "descriptors", "resolution"],
-        "connection" => &[
-            "netns",
-            "given_up",
-            "listener",
-            "inode",
-            "idle_seconds",
-            "sent_bytes",
-            "received_bytes",
-        ],
-        "group" => &["age_at_least", "idle", "descriptors", "listener"],
-        _ => &[],
+#[test]
+fn real_lists_by_stack_are_valid() {
+    if !can_trace("real lists by stack against the schema") {
+        return;
+    }
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    let _before = TcpStream::connect(address).unwrap();
+    let port = address.port().to_string();
+    let mut list = tracer(&[
+        "list", "--by", "stack", "--for", "2s", "--output", "json", "--port", &port,
+    ]);
+    let list = thread::spawn(move || run(&mut list));
+    // Until it is attached, and then as long as it takes.
+    let mut opened = Vec::new();
+    while !list.is_finished() {
+        opened.push(TcpStream::connect(address).unwrap());
+        thread::sleep(Duration::from_millis(100));
+    }
+    let list = list.join().unwrap();
+    assert_eq!(list.code, Some(0), "{}", list.stderr);
+    let (strict, validator) = (strict(), validator(&schema()));
+    let lines: Vec<Value> = list
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(lines.last().unwrap()["type"], "stack_summary");
+    assert!(lines.last().unwrap()["opened_before"].as_u64() >= Some(1));
+    assert!(
+        lines.iter().any(|line| line["type"] == "opened_by"),
+        "{}",
+        list.stdout
+    );
+    for line in &lines {
+        assert_valid(&strict, line);
+        assert_broken_copies_are_refused(&validator, line);
     }
 }
 

@@ -4,7 +4,7 @@
 use crate::source::{self, Source};
 
 /// Directories and files of the core.
-const PURE: [&str; 27] = [
+const PURE: [&str; 28] = [
     "tracer/src/btf",
     "tracer/src/model",
     "tracer/src/leak",
@@ -28,6 +28,7 @@ const PURE: [&str; 27] = [
     "tracer/src/procfs/status",
     "tracer/src/recording",
     "tracer/src/symbols/cfi",
+    "tracer/src/symbols/go",
     "tracer/src/symbols/maps",
     "tracer/src/symbols/origin",
     "tracer/src/symbols/perf_map",

@@ -43,7 +43,8 @@ pub struct Args {
 pub enum Command {
     /// List what is open now, and who holds it
     ///
-    /// One look at the descriptor tables of all processes, in all network namespaces; nothing is traced.
+    /// One look at the descriptor tables of all processes, in all network namespaces; nothing is traced, but for `--by
+    /// stack`.
     List(List),
     /// Replay what was recorded: the same findings, without privileges
     ///
@@ -56,7 +57,11 @@ pub enum Command {
     Thresholds,
     /// Look stacks up for a tracer that asks over stdin
     #[command(hide = true)]
-    Symbolize,
+    Symbolize {
+        /// Be the one that parses, for the one that opens files, over stdin
+        #[arg(long)]
+        parser: bool,
+    },
     /// Print the JSON Schema of the `--output json` stream
     Schema,
 }

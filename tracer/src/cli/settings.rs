@@ -53,6 +53,8 @@ pub struct Settings {
     pub interval: Option<Duration>,
     /// When to stop.
     pub duration: Option<Duration>,
+    /// Whether every stack that has something open in the end is looked up, however little it is.
+    pub looks_all_up: bool,
     /// How often to compare with the kernel's descriptor tables.
     pub reconcile: Duration,
     /// How to read the kernel's descriptor tables.
@@ -111,6 +113,7 @@ impl Watch {
             analysis,
             interval: self.interval,
             duration: self.duration,
+            looks_all_up: false,
             reconcile: self.reconcile,
             snapshots: self.snapshots,
             simulate_loss: self.simulate_loss,

@@ -116,7 +116,7 @@ impl From<StackId> for Opener {
 }
 
 /// A stack for people, the innermost frame first. Its strings are hostile until an output escapes them.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Trace {
     /// What is known, from the system call outwards.
     pub frames: Vec<Arc<Frame>>,

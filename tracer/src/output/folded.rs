@@ -9,14 +9,30 @@ use crate::model::{
     stack::{Missing, Trace},
 };
 
+/// What was open before anybody watched, in a line of its own.
+const BEFORE: &str = "[opened before]";
+
 /// The stacks, as they stand in a line, and their numbers.
 pub fn stacks(ledger: &Ledger) -> Vec<(String, u32)> {
+    collect(ledger, false)
+}
+
+/// The same of what opened while somebody watched; the rest is one line.
+pub fn stacks_since(ledger: &Ledger) -> Vec<(String, u32)> {
+    collect(ledger, true)
+}
+
+fn collect(ledger: &Ledger, is_before_apart: bool) -> Vec<(String, u32)> {
     let mut counts: BTreeMap<String, u32> = BTreeMap::new();
     let mut lines = std::collections::HashMap::new();
     for (_, connection) in ledger
         .connections()
         .filter(|(_, connection)| connection.phase.is_held())
     {
+        if is_before_apart && connection.older {
+            *counts.entry(BEFORE.to_owned()).or_default() += 1;
+            continue;
+        }
         let process = connection.group.process;
         let line = lines.entry((process, connection.stack)).or_insert_with(|| {
             let name = part(&text::process(process, ledger.name(process)));

@@ -3,6 +3,7 @@
 mod connections;
 mod grid;
 mod groups;
+pub mod stacks;
 
 use std::{collections::BTreeSet, fmt::Write as _};
 

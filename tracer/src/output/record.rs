@@ -19,7 +19,7 @@ pub use books::{Books, Cause, Loss, ProgramMisses};
 pub use limit::Limit;
 pub use list::{
     AgeBounds, Holder, HolderCount, IdleRange, ListSummary, ListedConnection, ListedGroup, ListedKey,
-    ListedListener, PhaseCounts, PhaseName,
+    ListedListener, ListedStack, PhaseCounts, PhaseName, StackPeer, StackSummary,
 };
 pub use table::{
     AgeQuantiles, Counts, Descriptors, Failures, LifetimeQuantiles, PeerRow, Ports, ProcessRow, State, Table,
@@ -79,6 +79,10 @@ pub enum Body {
     Group(ListedGroup),
     /// Last line of `tracer list`: what there is in all, and what was left out.
     ListSummary(ListSummary),
+    /// Connections that the same code of a process has opened, of `tracer list --by stack`.
+    OpenedBy(Box<ListedStack>),
+    /// Last line of `tracer list --by stack`.
+    StackSummary(StackSummary),
 }
 
 /// What is attached.

@@ -3,12 +3,8 @@
 use std::{path::PathBuf, time::Duration};
 
 use anyhow::Context as _;
-#[cfg(feature = "flamegraph")]
-use anyhow::bail;
 
 use super::{losses::Losses, pace::Pace, source::wall_of};
-#[cfg(feature = "flamegraph")]
-use crate::output::flamegraph;
 use crate::{
     analysis::{Analysis, Place, Processes},
     bpf::filter::Filter,
@@ -22,6 +18,7 @@ use crate::{
     },
     output::{
         circumstances::Comparison,
+        export::Export,
         folded,
         json::Wall,
         record::{Loss, Started},
@@ -83,16 +80,6 @@ impl Settings {
         };
         Ok((options.paths, settings))
     }
-}
-
-/// What is printed at the end, and nothing else.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Export {
-    /// Stacks and counts.
-    Folded,
-    /// A picture of them.
-    #[cfg(feature = "flamegraph")]
-    Flamegraph,
 }
 
 /// Why a replay ends.
@@ -280,17 +267,10 @@ impl Session {
     /// When stdout cannot be written.
     pub fn finish(self, ended: Ended, export: Option<Export>) -> anyhow::Result<()> {
         let (mut out, stacks) = self.end(ended)?;
-        let exported = match export {
-            None => return Ok(()),
-            Some(Export::Folded) => folded::lines(&stacks),
-            #[cfg(feature = "flamegraph")]
-            Some(Export::Flamegraph) if stacks.is_empty() => {
-                bail!("nothing is open at the end: there is no picture of it")
-            }
-            #[cfg(feature = "flamegraph")]
-            Some(Export::Flamegraph) => flamegraph::svg(&stacks)?,
-        };
-        out.write(&exported)
+        match export {
+            None => Ok(()),
+            Some(export) => out.write(&export.render(&stacks)?),
+        }
     }
 
     fn end(mut self, mut ended: Ended) -> anyhow::Result<(Stdout, Vec<(String, u32)>)> {

@@ -378,7 +378,18 @@ impl Pipeline {
         recorder.save(journal, ledger, wall, now);
     }
 
-    fn books(&mut self, session: &mut Session) -> Books {
+    /// Looks up every stack that has something open, while its process lives, or until then.
+    pub fn look_all_up(&mut self, session: &mut Session, until: Time) {
+        self.stacks.look_all_up(&mut self.analysis, session, until);
+    }
+
+    /// What was seen.
+    pub fn into_analysis(self) -> Analysis {
+        self.analysis
+    }
+
+    /// What was counted, and lost.
+    pub fn books(&mut self, session: &mut Session) -> Books {
         self.accounts
             .books(session, self.analysis.ledger().irregularities())
     }

@@ -88,6 +88,7 @@ impl Asker {
             stack: None,
             learned: None,
             why: Some(why),
+            broken: false,
         };
         if self.shunned.contains(&stack.process) {
             return unknown("the helper did not survive a look at this process".to_owned());
@@ -95,14 +96,21 @@ impl Asker {
         let helper = match self.helper.take().map_or_else(Helper::start, Ok) {
             Ok(helper) => self.helper.insert(helper),
             Err(error) => {
-                if !self.warned {
-                    warn!("stacks cannot be looked up: {error}");
-                    self.warned = true;
-                }
+                self.warn(&error.to_string());
                 return unknown(error.to_string());
             }
         };
-        match helper.ask(stack) {
+        let mut answer = helper.ask(stack);
+        if answer.is_err() && helper.has_ended_well() {
+            // It does when it has copied enough, after an answer; it was not this question's doing.
+            answer = Helper::start().and_then(|new| self.helper.insert(new).ask(stack));
+        }
+        match answer {
+            Ok(answer) if answer.broken => {
+                self.helper = None;
+                self.warn(answer.why.as_deref().unwrap_or_default());
+                answer
+            }
             Ok(answer) if answer.stack.as_ref().is_none_or(|found| found.id == stack.id) => answer,
             failed => {
                 self.helper = None;
@@ -116,6 +124,16 @@ impl Asker {
                 debug!("no stack of process {}: {why}", stack.process.pid);
                 unknown(why)
             }
+        }
+    }
+}
+
+impl Asker {
+    /// Says once that nothing can be looked up.
+    fn warn(&mut self, why: &str) {
+        if !self.warned {
+            warn!("stacks cannot be looked up: {why}");
+            self.warned = true;
         }
     }
 }
@@ -149,6 +167,11 @@ impl Helper {
         // A question fits a pipe, and the last one was read.
         self.stdin.write_all(&line)?;
         Ok(serde_json::from_slice(&self.line(Instant::now() + PATIENCE)?)?)
+    }
+
+    /// Whether it has ended because it was done.
+    fn has_ended_well(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(Some(status)) if status.success())
     }
 
     fn line(&mut self, deadline: Instant) -> io::Result<Vec<u8>> {

@@ -106,6 +106,19 @@ impl Keeper {
         self.asked_about.clear();
     }
 
+    /// The stacks that were not asked about and have something open: at once, and few enough for the questions that wait.
+    pub fn not_asked(&mut self, open: &HashMap<StackId, u32>) -> Vec<RawStack> {
+        let rest = self.known.iter_mut().filter(|(id, known)| {
+            let is_open = open.get(id).is_some_and(|count| *count > 0);
+            is_open && !known.asked
+        });
+        let ask = |(_, known): (_, &mut Known)| {
+            known.asked = true;
+            known.stack.clone()
+        };
+        rest.take(PER_SECOND).map(ask).collect()
+    }
+
     /// There was no room for the question what it looks like: it is asked another time.
     pub fn ask_again(&mut self, id: StackId) {
         if let Some(known) = self.known.get_mut(&id) {
@@ -223,6 +236,21 @@ mod tests {
             1,
             "the other one at the first offset"
         );
+    }
+
+    #[test]
+    fn what_was_not_asked_about_can_be_asked_for_once() {
+        let mut keeper = Keeper::new(100);
+        for number in 20..23 {
+            keeper.take(stack(number));
+        }
+        keeper.asked_about.extend(20..23);
+        let counts = open(&[(20, 3), (21, 1)]);
+        assert_eq!(keeper.sweep(&counts, at(1)).look_up, [stack(20)]);
+        assert_eq!(keeper.not_asked(&counts), [stack(21)]);
+        assert_eq!(keeper.not_asked(&counts), []);
+        keeper.ask_again(StackId(21));
+        assert_eq!(keeper.not_asked(&counts), [stack(21)]);
     }
 
     #[test]

@@ -199,9 +199,14 @@ fn is_library_function(frame: &Frame) -> bool {
         return false;
     };
     let is_known = || LIBRARY_FUNCTIONS.iter().any(|begin| name.starts_with(begin));
+    // Go leaves the paths of its own sources out if it is told to (`-trimpath`): `net/dial.go`.
+    let is_told_by_file = frame
+        .file
+        .as_deref()
+        .is_some_and(|file| file.starts_with('/') || ![".go", ".s"].iter().any(|end| file.ends_with(end)));
     is_root(frame)
         || (frame.line.is_none() && SYSTEM_CALLS.contains(&name))
-        || ((frame.file.is_none() || name.starts_with("std::")) && (is_known() || is_standard_go(name)))
+        || ((!is_told_by_file || name.starts_with("std::")) && (is_known() || is_standard_go(name)))
 }
 
 /// Packages of Go's standard library have no dot before the first slash: `net/http.(*Transport).dial`, but
@@ -292,6 +297,12 @@ mod tests {
                 "google.golang.org/grpc.(*addrConn).connect",
                 "google.golang.org/grpc@v1.48.0/clientconn.go",
             ),
+            ("/app/x", "net.(*netFD).connect", "net/fd_unix.go"),
+            (
+                "/app/x",
+                "net/http.(*Transport).dialConn",
+                "net/http/transport.go",
+            ),
             ("/usr/bin/node", "node::TCPWrap::Connect", ""),
             ("/usr/bin/python3.11", "_PyEval_EvalFrameDefault", ""),
             ("", "connect", "node:net"),
@@ -318,6 +329,8 @@ mod tests {
             ("/usr/bin/nodemon", "x", ""),
             ("/app/libplugin.so", "open_pool", "pool.cc"),
             ("/app/x", "main.main", "/home/me/x/main.go"),
+            ("/app/x", "main.main", "controller/main.go"),
+            ("/app/x", "controller/pool.Dial", "controller/pool/dial.go"),
             ("/app/x", "example.com/team/x.Dial", "/home/me/x/dial.go"),
             ("/app/x", "controller::sync", "src/main.rs"),
             ("", "leak", "/app/leak.js"),

@@ -43,8 +43,8 @@ impl From<&RawStack> for Question {
     }
 }
 
-impl From<Question> for RawStack {
-    fn from(question: Question) -> Self {
+impl From<&Question> for RawStack {
+    fn from(question: &Question) -> Self {
         Self {
             at: Time(question.at),
             id: StackId(question.id),
@@ -54,7 +54,7 @@ impl From<Question> for RawStack {
             },
             slot: question.slot,
             window: question.window,
-            frames: question.frames,
+            frames: question.frames.clone(),
         }
     }
 }
@@ -71,6 +71,9 @@ pub struct Answer {
     /// Why there is no stack.
     #[serde(default)]
     pub why: Option<String>,
+    /// Whether there will never be one: the helper cannot do its work here.
+    #[serde(default)]
+    pub broken: bool,
 }
 
 /// Where a function finds its return address.
@@ -80,4 +83,81 @@ pub struct Learned {
     pub address: u64,
     /// Index of the word on top of the stack; `None` if it has a frame of its own.
     pub slot: Option<u8>,
+}
+
+/// Which file it is, by what cannot be the same for two that differ, and the root in which its process lives.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct FileId {
+    /// Device and inode number.
+    pub place: (u64, u64),
+    /// Bytes.
+    pub size: u64,
+    /// When it was changed last: seconds and nanoseconds.
+    pub changed: (i64, i64),
+    /// Device and inode number of the root directory of the process: where debug files are looked for.
+    pub root: (u64, u64),
+}
+
+/// Code of the process that the stack may lead through.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Code {
+    /// First address.
+    pub start: u64,
+    /// The address after the last.
+    pub end: u64,
+    /// Where that begins in the file.
+    pub offset: u64,
+    /// The file as the process names it, or what the kernel calls it.
+    pub path: String,
+    /// Whether there is a file behind it.
+    pub has_file: bool,
+    /// The file, if it can be had.
+    pub file: Option<FileId>,
+}
+
+impl Code {
+    /// Where an address lies in the file.
+    pub fn offset_of(&self, address: u64) -> u64 {
+        address.wrapping_sub(self.start).wrapping_add(self.offset)
+    }
+}
+
+/// What the half that opens files tells the one that parses them: a stack, and the code at its addresses.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Task {
+    /// The stack.
+    pub question: Question,
+    /// Sorted by address.
+    pub code: Vec<Code>,
+}
+
+impl Task {
+    /// Which code lies at an address.
+    pub fn find(&self, address: u64) -> Option<usize> {
+        let index = self
+            .code
+            .partition_point(|code| code.start <= address)
+            .checked_sub(1)?;
+        let code = self.code.get(index)?;
+        (address < code.end).then_some(index)
+    }
+}
+
+/// First byte of a message that is a [`Request`].
+pub const ASKS: u8 = b'?';
+/// First byte of a message that is an [`Answer`].
+pub const ANSWERS: u8 = b'!';
+
+/// What the half that parses asks for. It is not to be trusted: there is nothing to ask for but what follows from the task.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Request {
+    /// The file behind a piece of code, by its index.
+    File(usize),
+    /// The same, copied into memory, where this half may not open the file itself once more.
+    Copy(usize),
+    /// The debug file of a build id, in hexadecimal digits.
+    Debug(String),
+    /// The names of code that was compiled at run time.
+    Names,
 }

@@ -39,7 +39,7 @@ pub const NODE: &str = include_str!("programs/leak.js");
 pub const PYTHON: &str = include_str!("programs/leak.py");
 
 /// Statically linked, so that they run in guests.
-const RECIPES: [Recipe; 7] = [
+const RECIPES: [Recipe; 9] = [
     Recipe {
         name: "many-c",
         source: "many.c",
@@ -115,6 +115,23 @@ const RECIPES: [Recipe; 7] = [
         compiler: "go",
         flags: &["build", "-o"],
         strip: false,
+    },
+    // As programs are shipped.
+    Recipe {
+        name: "leak-go-strip",
+        source: "leak.go",
+        text: GO,
+        compiler: "go",
+        flags: &["build", "-trimpath", "-ldflags=-s -w", "-o"],
+        strip: true,
+    },
+    Recipe {
+        name: "leak-go-pie",
+        source: "leak.go",
+        text: GO,
+        compiler: "go",
+        flags: &["build", "-buildmode=pie", "-ldflags=-s -w", "-o"],
+        strip: true,
     },
 ];
 

@@ -1,11 +1,14 @@
 //! What can be typed behind `tracer list`.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{CommandFactory as _, Parser, ValueEnum, error::ErrorKind};
 
 use super::{Args, DirectionChoice, Filters, SnapshotChoice};
-use crate::{bpf::environment::VMLINUX_BTF, cli::values::count};
+use crate::{
+    bpf::environment::VMLINUX_BTF,
+    cli::values::{count, span},
+};
 
 /// Options of `tracer list`.
 #[derive(Debug, Parser)]
@@ -18,6 +21,9 @@ pub struct List {
     /// One line for each of these
     #[arg(long, value_enum, default_value_t = By::Peer)]
     pub by: By,
+    /// With --by stack: watch for so long; default: 10s
+    #[arg(long = "for", value_name = "TIME", value_parser = span)]
+    pub watch_for: Option<Duration>,
     /// One line for each connection, the oldest first
     #[arg(long, conflicts_with = "by")]
     pub all: bool,
@@ -43,16 +49,24 @@ pub struct List {
     pub btf: PathBuf,
 }
 
+/// How long is watched, unless told otherwise.
+const WATCH: Duration = Duration::from_secs(10);
+
 impl List {
+    /// How long to watch who opens what.
+    pub fn watch_for(&self) -> Duration {
+        self.watch_for.unwrap_or(WATCH)
+    }
+
     /// What clap cannot see: that a value of one option rules out a value of another.
     ///
     /// # Errors
     /// When one does.
     pub fn validated(self) -> Result<Self, clap::Error> {
-        let message = if self.by == By::Stack || self.output == ListOutput::Folded {
-            "'--by stack' cannot be told by looking once: the kernel does not remember which code opened a connection. A \
-             tracer that watches does: let one record (tracer --record FILE), and ask its recording, also while it runs \
-             (tracer replay FILE --output folded)"
+        let message = if self.by != By::Stack && !matches!(self.output, ListOutput::Text | ListOutput::Json) {
+            "'--output folded' and 'flamegraph' can be used with '--by stack' only: they are made of stacks"
+        } else if self.by != By::Stack && self.watch_for.is_some() {
+            "'--for' can be used with '--by stack' only: everything else is known from one look"
         } else if self.by == By::Listener && self.filters.direction == Some(DirectionChoice::Outbound) {
             "'--by listener' cannot be used with '--direction outbound': nobody listens for these"
         } else {
@@ -74,9 +88,11 @@ pub enum ListOutput {
     Text,
     /// For programs: a JSON object per line; `tracer schema` describes them
     Json,
-    /// Stacks and counts, of a recording only
-    #[value(hide = true)]
+    /// With --by stack: a line per stack, for flame graph tools
     Folded,
+    /// The same as a picture, SVG: the wider, the more connections
+    #[cfg(feature = "flamegraph")]
+    Flamegraph,
 }
 
 /// What makes connections share a line.
@@ -90,6 +106,6 @@ pub enum By {
     State,
     /// Listening socket, those without connections included; inbound connections only
     Listener,
-    /// Code that opened them: only a recording knows, see `tracer replay --output folded`
+    /// Code that opened them: watches for a while (--for), and lists what opened then and is still open
     Stack,
 }

@@ -5,10 +5,12 @@ use std::{num::NonZeroU32, sync::Arc};
 use super::*;
 use crate::{
     model::{
+        by_stack::ByStack,
         code::Code,
+        snapshot::{Held, Snapshot},
         stack::{Frame, Missing, Origin, StackId, Trace},
     },
-    output::folded,
+    output::{folded, list::stacks},
 };
 
 fn frame(function: &str, line: u32, origin: Origin) -> Arc<Frame> {
@@ -174,4 +176,58 @@ a:b\\x0ac[3];[stack unavailable: older than the tracer] 1
 program-1[1];main (x.c:99);leak (x.c:42);connect (x.c:1) 3
 ";
     assert_eq!(lines, expected);
+}
+
+#[test]
+fn what_was_open_before_anybody_watched_is_counted_apart() {
+    let mut books = books();
+    // Looks the same as the other one.
+    let opening = Opening {
+        stack: StackId(300).into(),
+        ..opening(Direction::Inbound, 1, 7, 9091)
+    };
+    books.tell(30, 30, EventKind::Opened(opening));
+    books.ledger.learn_stack(StackId(300), trace("leak", 42, 99));
+    let held = |id: u64| Held {
+        id: ConnectionId(id),
+        process: process(3),
+        comm: Comm::from("other"),
+        fd: 3,
+        netns: 1,
+        local: "10.0.0.1:40000".parse().unwrap(),
+        peer: "10.0.0.2:9090".parse().unwrap(),
+        phase: Phase::Open,
+        at: at(15),
+        age_at_least: Duration::from_secs(9),
+        inode: id,
+        idle: Duration::from_secs(9),
+        sent: 0,
+        received: 0,
+    };
+    let snapshot = Snapshot {
+        began: at(15),
+        held: vec![held(20), held(21)],
+        ..Snapshot::default()
+    };
+    books
+        .ledger
+        .reconcile(&snapshot, at(16), |_| true, &mut books.facts);
+    let found = ByStack::of(&books.ledger);
+    assert_eq!((found.open(), found.before), (6, 2));
+    let [row] = found.rows.as_slice() else {
+        panic!("{found:?}");
+    };
+    assert_eq!((row.connections, row.peer), (4, None));
+    assert_eq!(row.code, Ok(Arc::new(trace("leak", 42, 99))));
+    assert_eq!(
+        folded::lines(&folded::stacks_since(&books.ledger)),
+        "[opened before] 2\nprogram-1[1];main (x.c:99);leak (x.c:42);connect (x.c:1) 4\n"
+    );
+    let text = anstream::adapter::strip_str(&stacks::render(&found, 10, Duration::from_secs(10))).to_string();
+    let expected = "\x20open  share  process       peer     opened by
+    4    67%  program-1[1]  several  leak (x.c:42) <- main (x.c:99)
+    2    33%                         [opened before]
+6 open, of which 4 opened in the 10s of watching
+";
+    assert_eq!(text, expected);
 }

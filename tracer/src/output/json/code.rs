@@ -33,7 +33,7 @@ pub(super) fn code(code: &code::Code) -> Code {
     }
 }
 
-fn stack(trace: &Trace, connections: u32) -> Stack {
+pub(super) fn stack(trace: &Trace, connections: u32) -> Stack {
     Stack {
         connections,
         frames: trace.frames.iter().map(|known| frame(known)).collect(),
@@ -58,7 +58,7 @@ fn frame(frame: &stack::Frame) -> Frame {
     }
 }
 
-const fn reason(missing: Missing) -> Reason {
+pub(super) const fn reason(missing: Missing) -> Reason {
     match missing {
         Missing::NotAsked => Reason::NotAsked,
         Missing::NoUserStack => Reason::NoUserStack,

@@ -1,8 +1,11 @@
 //! What is open now, as records.
 
-use super::{Wall, described, direction, line, process, seconds};
+use std::time::Duration;
+
+use super::{Wall, code, described, direction, line, process, seconds};
 use crate::{
     model::{
+        by_stack::ByStack,
         connection::{Phase, ProcessId},
         inventory::{
             Listed,
@@ -16,8 +19,9 @@ use crate::{
     output::{
         list::{Listing, View},
         record::{
-            self, AgeBounds, Body, Holder, HolderCount, IdleRange, ListSummary, ListedConnection,
-            ListedGroup, ListedKey, ListedListener, PhaseCounts, PhaseName, Process,
+            self, AgeBounds, Body, Books, Holder, HolderCount, IdleRange, ListSummary, ListedConnection,
+            ListedGroup, ListedKey, ListedListener, ListedStack, PhaseCounts, PhaseName, Process, StackPeer,
+            StackSummary,
         },
     },
 };
@@ -43,6 +47,44 @@ pub fn lines(listing: &Listing, wall: Wall, now: Time) -> String {
         .chain([summary])
         .map(|body| line(wall, now, body))
         .collect()
+}
+
+/// One line for each stack, and one that sums them up.
+pub fn stacks(
+    found: &ByStack,
+    rows: usize,
+    watched: Duration,
+    books: Books,
+    degraded: &[String],
+    wall: Wall,
+    now: Time,
+) -> String {
+    let each = found.rows.iter().take(rows).map(|row| {
+        let (stack, unknown) = match &row.code {
+            Ok(trace) => (Some(code::stack(trace, row.connections)), None),
+            Err(why) => (None, Some(code::reason(*why))),
+        };
+        Body::OpenedBy(Box::new(ListedStack {
+            process: process(row.process, row.comm),
+            connections: row.connections,
+            peer: row.peer.map(|key| StackPeer {
+                direction: direction(key.direction),
+                peer: key.peer.to_string(),
+                service_port: key.service_port,
+            }),
+            stack,
+            unknown,
+        }))
+    });
+    let summary = Body::StackSummary(StackSummary {
+        seconds: seconds(watched),
+        connections: found.open(),
+        opened_before: found.before,
+        rows_hidden: found.rows.len().saturating_sub(rows) as u64,
+        degraded: degraded.to_vec(),
+        books,
+    });
+    each.chain([summary]).map(|body| line(wall, now, body)).collect()
 }
 
 fn groups(listing: &Listing) -> Vec<ListedGroup> {

@@ -3,7 +3,10 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Descriptors, Direction, Process};
+use super::{
+    Books, Descriptors, Direction, Process,
+    code::{Reason, Stack},
+};
 
 /// A connection that is open now.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -228,4 +231,50 @@ pub struct ListSummary {
     pub source: String,
     /// What cannot be seen that way; empty if nothing.
     pub degraded: Vec<String>,
+}
+
+/// Connections that the same code of a process has opened while the tracer watched, and that are still open.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ListedStack {
+    /// Who holds them.
+    pub process: Process,
+    /// How many.
+    pub connections: u32,
+    /// Where they lead, if all lead there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peer: Option<StackPeer>,
+    /// The stack, the system call first; absent if it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stack: Option<Stack>,
+    /// Why it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unknown: Option<Reason>,
+}
+
+/// Where connections lead.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct StackPeer {
+    /// Who started them.
+    pub direction: Direction,
+    /// The remote address.
+    pub peer: String,
+    /// The server's port.
+    pub service_port: u16,
+}
+
+/// What `tracer list --by stack` saw in all.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct StackSummary {
+    /// How long it watched.
+    pub seconds: f64,
+    /// Connections that are open.
+    pub connections: u32,
+    /// Of these, the ones that were open before.
+    pub opened_before: u32,
+    /// Rows that `--rows` keeps back.
+    pub rows_hidden: u64,
+    /// What these hooks do not see, or see late; empty if nothing.
+    pub degraded: Vec<String>,
+    /// What was counted, and lost.
+    pub books: Books,
 }

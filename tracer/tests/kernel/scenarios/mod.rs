@@ -14,6 +14,7 @@ mod leaked_before;
 mod lifecycle;
 mod limits;
 mod listing;
+mod listing_stacks;
 mod logs;
 mod lossy;
 mod names;
@@ -91,6 +92,7 @@ pub const ALL: &[(&str, Scenario)] = &[
     ("stacks_cpp", stacks::cpp),
     ("stacks_rust", stacks::rust),
     ("stacks_go", stacks::go),
+    ("stacks_go_stripped", stacks::go_stripped),
     ("stacks_node", stacks::node),
     ("stacks_node_dials", stacks::node_dials),
     ("stacks_python", stacks::python),
@@ -102,6 +104,7 @@ pub const ALL: &[(&str, Scenario)] = &[
     ("recorded", recorded::recorded),
     ("recorded_until_killed", recorded::recorded_until_killed),
     ("listing", listing::listing),
+    ("listing_stacks", listing_stacks::listing_stacks),
     ("kernel_log", logs::kernel_log),
     ("max_connections", limits::max_connections),
     ("crowded", limits::crowded),

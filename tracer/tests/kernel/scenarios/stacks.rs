@@ -176,6 +176,26 @@ pub fn go(context: &Context) -> anyhow::Result<()> {
     names(&code, "main.openAndLeak", "leak.go", Some(recipe.marked_line()?))
 }
 
+/// Without symbols and debug information: by the table that Go's runtime needs.
+pub fn go_stripped(context: &Context) -> anyhow::Result<()> {
+    // The second needs a loader, which guests do not have.
+    let names_here = if Context::is_emulated() {
+        &["leak-go-strip"][..]
+    } else {
+        &["leak-go-strip", "leak-go-pie"]
+    };
+    for name in names_here {
+        let (code, recipe) = told_of(context, name)?;
+        names(&code, "main.openAndLeak", "leak.go", Some(recipe.marked_line()?))
+            .with_context(|| (*name).to_owned())?;
+        ensure!(
+            frames(&code).any(|frame| frame.library && mentions(frame, "net.(*sysdialer)")),
+            "{name}: {code:?}"
+        );
+    }
+    Ok(())
+}
+
 /// A function of a script that is compiled at run time, by its name in the perf map; its line is where it begins. Node has
 /// threads, so the first connections lack their caller until it is known where the C library keeps it.
 pub fn node(context: &Context) -> anyhow::Result<()> {
