@@ -16,6 +16,7 @@ mod phases;
 mod pools;
 mod second;
 mod spread;
+mod third;
 
 use crate::{
     disturbance::{Disturbance, Disturbed},
@@ -56,7 +57,7 @@ impl Set {
 #[derive(Clone, Copy)]
 pub struct Family {
     /// Its name: `L_` in it is a leak, `H_` is healthy; `X_`, `Y_`, `Z_` and `P_` are those of the prototype,
-    /// `B_` and `C_` those of people who had not read the detector.
+    /// `B_`, `C_` and `D_` those of people who had not read the detector.
     pub name: &'static str,
     /// What it models.
     pub about: &'static str,
@@ -163,6 +164,7 @@ pub fn all() -> Vec<Family> {
     .concat();
     all.extend(blind::families());
     all.extend(fresh::families());
+    all.extend(third::families());
     all.sort_by_key(|family| family.set);
     all
 }

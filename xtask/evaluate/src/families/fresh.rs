@@ -1,4 +1,5 @@
 //! Families by somebody else who had not read the detector: what breaks in production, and what only looks like it.
+//! They have been looked at since; [`super::third`] took their place.
 
 mod clients;
 mod clusters;
@@ -10,8 +11,7 @@ mod servers;
 mod sessions;
 mod traffic;
 
-use super::Family;
-use crate::random::Random;
+use super::{Family, parts::forget};
 
 /// All of them.
 pub(super) fn families() -> Vec<Family> {
@@ -28,11 +28,6 @@ pub(super) fn families() -> Vec<Family> {
     ]
     .concat()
     .into_iter()
-    .map(Family::blind)
+    .map(Family::seen)
     .collect()
-}
-
-/// Parts what happens into what is forgotten, which is this share from a moment on, and what ends well.
-fn forget(r: &mut Random, times: Vec<f64>, from: f64, share: f64) -> (Vec<f64>, Vec<f64>) {
-    times.into_iter().partition(|at| *at >= from && r.chance(share))
 }

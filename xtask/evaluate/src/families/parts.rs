@@ -166,6 +166,11 @@ pub fn begins_to_leak(r: &mut Random, s: &mut Scene, limit: u32, rate: f64) -> f
     begins(r, s).max(-f64::from(limit) / 3.0 / rate)
 }
 
+/// Parts what happens into what is forgotten, which is this share from a moment on, and what ends well.
+pub fn forget(r: &mut Random, times: Vec<f64>, from: f64, share: f64) -> (Vec<f64>, Vec<f64>) {
+    times.into_iter().partition(|at| *at >= from && r.chance(share))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
