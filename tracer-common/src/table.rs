@@ -8,6 +8,11 @@
 //! which a second look at the address tells. Identities are never given twice, so an exchange of words cannot mistake one
 //! connection for another.
 
+#![expect(
+    clippy::inline_always,
+    reason = "a call between programs of the kernel side costs more than it spares, and its verifier forgets what it knew"
+)]
+
 use crate::socket::SockRecord;
 
 /// What an empty cell holds, and the word of a socket that is being entered.

@@ -13,6 +13,7 @@ pub mod evidence;
 pub mod finding;
 mod judge;
 mod lineage;
+mod marks;
 mod renewal;
 mod rings;
 pub mod row;
