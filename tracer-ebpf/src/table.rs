@@ -147,6 +147,7 @@ impl Hash for Socks {
 
 /// Fibonacci hashing: addresses of one slab differ in some middle bits only. The upper bits are the good ones.
 #[inline(always)]
+#[expect(clippy::cast_possible_truncation, reason = "the upper half is clear")]
 fn hash(key: u64) -> u32 {
     const GOLDEN: u32 = 0x9e37_79b1;
     let half: u64;
