@@ -62,6 +62,8 @@ pub struct Thresholds {
     pub used_factor: f64,
     /// The same where the window is longer than a day, so that no day's course can look like it.
     pub used_factor_days: f64,
+    /// One more factor where they are and have time: where the limit is farther than `hurry`.
+    pub used_factor_time: f64,
     /// Generations, in parts of a sixth of a period, that they must be of where they are in use: a pool is resized now and
     /// then.
     pub used_generations: u32,
@@ -120,6 +122,7 @@ impl Thresholds {
             used: 0.7,
             used_factor: 3.0,
             used_factor_days: 1.5,
+            used_factor_time: 2.0,
             used_generations: 10,
             hurry: Duration::from_hours(12),
             beat_factor: 0.45,

@@ -55,6 +55,7 @@ pub const ALL: &[Named] = named! {
     "used" Share used "share of the old connections that must carry data to call them used";
     "used-factor" Factor used_factor "factor on the need where they are";
     "used-factor-days" Factor used_factor_days "the same at scales whose window is longer than a day";
+    "used-factor-time" Factor used_factor_time "one more factor where they are and the limit is farther than hurry, unless the window is longer than a day";
     "used-generations" Count used_generations "of 36 parts of the window, those in which they must have opened where they are: pools are resized now and then";
     "hurry" Span hurry "what takes longer to reach the limit needs as much as if it were in use, until it is silent for silent-for or has grown for a day";
     "beat-factor" Factor beat_factor "factor on the need of connections that come in a beat";
