@@ -108,7 +108,11 @@ pub fn is_enough(
         }
         Some(Use::Working) if is_days => thresholds.used_factor_days * spread,
         Some(Use::Working) => {
-            let patience = if can_wait { thresholds.used_factor_time } else { 1.0 };
+            let patience = if can_wait {
+                thresholds.used_factor_time
+            } else {
+                1.0
+            };
             thresholds.used_factor * patience * spread * of_room(watch, thresholds)
         }
         Some(Use::Quiet | Use::Unclear) if can_wait && !is_days => thresholds.used_factor * spread,
