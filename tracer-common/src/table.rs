@@ -131,7 +131,8 @@ impl<C: Cell, H: Hash> Place<C, H> {
         true
     }
 
-    /// Changes the record of a socket, unless it has changed or is gone.
+    /// Changes the record of a socket, unless it is gone; in a cell, also unless it has changed. The hash cannot compare:
+    /// who changes a record there has just read it.
     #[inline(always)]
     pub fn change(self, key: u64, old: SockRecord, new: SockRecord) {
         if let Some(cell) = self.cell {
@@ -146,7 +147,7 @@ impl<C: Cell, H: Hash> Place<C, H> {
         self.hash.replace(key, new.pack());
     }
 
-    /// Removes a socket, if this is still its connection.
+    /// Removes a socket; from a cell, if this is still its connection. The hash cannot compare.
     #[inline(always)]
     pub fn remove(self, key: u64, record: SockRecord) {
         if let Some(cell) = self.cell {

@@ -38,13 +38,13 @@ pub fn enter(key: u64, record: SockRecord) -> bool {
     place(key).enter(key, record)
 }
 
-/// Changes the record of a socket, unless it has changed or is gone.
+/// Changes the record of a socket (see [`Place::change`]).
 #[inline(always)]
 pub fn change(key: u64, old: SockRecord, new: SockRecord) {
     place(key).change(key, old, new);
 }
 
-/// Removes a socket, if this is still its connection.
+/// Removes a socket (see [`Place::remove`]).
 #[inline(always)]
 pub fn remove(key: u64, record: SockRecord) {
     place(key).remove(key, record);

@@ -80,9 +80,9 @@ pub fn is_enough(
         return is_rollup_of_many(watch, candidate.population, ledger, None, survivors, thresholds);
     }
     if let Some(growth) = candidate.renewed {
-        return f64::from(growth.by) >= candidate.need * spread(watch, thresholds)
-            && is_idle(watch, thresholds, ledger, now)
-            && !matches!(watch.key, Key::Peer(..));
+        return !matches!(watch.key, Key::Peer(..))
+            && f64::from(growth.by) >= candidate.need * spread(watch, thresholds)
+            && is_idle(watch, thresholds, ledger, now);
     }
     let (since, period) = window(watch, candidate);
     let usage = usage_of(watch, candidate, thresholds, ledger, now);
