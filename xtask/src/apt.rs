@@ -1,12 +1,12 @@
 //! Installing distribution packages where that is possible, and saying what to install where it is not.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Error, Result, anyhow, bail};
+use anyhow::{Context as _, Error, Result, anyhow, bail};
 
 use crate::process::{self, say};
 
@@ -87,6 +87,73 @@ pub(crate) fn install_newest(packages: &[&str], why: &str) -> Result<()> {
     say(format_args!("installing {list} (for {why})"));
     update()?;
     apt_get_install(packages).map_err(|log| could_not_install(&list, why, &log))
+}
+
+/// The packages that installing one of these would bring, itself among them; nothing is installed.
+pub(crate) fn would_bring(package: &str) -> Result<Vec<String>> {
+    let mut simulate = Command::new("apt-get");
+    simulate.args(["install", "--simulate", "--no-install-recommends", package]);
+    process::forget_cargo(&mut simulate);
+    let plan = process::stdout_of(&mut simulate, "asking apt what a package needs")?;
+    Ok(planned(&plan))
+}
+
+/// Of apt's plan, what it would install or upgrade: `Inst NAME [OLD] (NEW ...)`.
+fn planned(plan: &str) -> Vec<String> {
+    plan.lines()
+        .filter_map(|line| line.strip_prefix("Inst ")?.split_whitespace().next())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Fetches packages and unpacks them into a new directory, without installing anything. Another process may do the same
+/// at the same time.
+pub(crate) fn unpack(packages: &[String], directory: &Path) -> Result<()> {
+    let (Some(parent), Some(name)) = (directory.parent(), directory.file_name()) else {
+        bail!("{} is no place to unpack packages", directory.display());
+    };
+    // Unpacked aside and renamed when complete, so that what is interrupted leaves no half of it.
+    let part = parent.join(format!(".part-{}-{}", std::process::id(), name.to_string_lossy()));
+    let tree = part.join("tree");
+    fs::create_dir_all(&tree).with_context(|| format!("cannot create {}", tree.display()))?;
+    let outcome = unpack_aside(packages, &part, &tree, directory);
+    fs::remove_dir_all(&part).with_context(|| format!("cannot remove {}", part.display()))?;
+    outcome
+}
+
+fn unpack_aside(packages: &[String], part: &Path, tree: &Path, directory: &Path) -> Result<()> {
+    let mut fetch = Command::new("apt-get");
+    // As root, apt would fetch as its own user, who cannot write here, and warn about it.
+    fetch
+        .args(["-qq", "-o", "APT::Sandbox::User=root", "download"])
+        .args(packages)
+        .current_dir(part);
+    process::forget_cargo(&mut fetch);
+    process::stdout_of(&mut fetch, "fetching packages")?;
+    let debs: Vec<PathBuf> = fs::read_dir(part)?
+        .filter_map(Result::ok)
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "deb"))
+        .collect();
+    if debs.len() < packages.len() {
+        bail!(
+            "apt-get download left {} of {} packages",
+            debs.len(),
+            packages.len()
+        );
+    }
+    for deb in &debs {
+        let mut extract = Command::new("dpkg");
+        extract.arg("-x").args([deb, tree]);
+        process::stdout_of(&mut extract, "unpacking a package")?;
+    }
+    if let Err(error) = fs::rename(tree, directory)
+        && !directory.is_dir()
+    {
+        return Err(error)
+            .with_context(|| format!("cannot move what was unpacked to {}", directory.display()));
+    }
+    Ok(())
 }
 
 fn could_not_install(list: &str, why: &str, log: &str) -> Error {
@@ -184,4 +251,17 @@ fn lists_are_old() -> bool {
 fn tail(text: &str, lines: usize) -> String {
     let all: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     all[all.len().saturating_sub(lines)..].join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::planned;
+
+    #[test]
+    fn a_plan_names_what_is_installed_and_upgraded_only() {
+        let plan = "The following packages will be REMOVED:\n  qemu-utils\nRemv qemu-utils [1:10.0.2]\n\
+                    Inst seabios (1.16 Debian:12 [all])\nInst libgbm1 [22.3.6-1] (22.3.6-2 Debian:12 [amd64])\n\
+                    Conf seabios (1.16 Debian:12 [all])\n";
+        assert_eq!(planned(plan), ["seabios", "libgbm1"]);
+    }
 }

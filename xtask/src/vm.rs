@@ -4,21 +4,21 @@ mod console;
 mod cpio;
 mod initramfs;
 mod kernel;
+mod qemu;
 
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, bail};
 
 pub(crate) use self::kernel::Series;
-use crate::process::{self, say};
-use crate::{apt, paths};
-
-const QEMU: &str = "qemu-system-x86_64";
+use self::qemu::Qemu;
+use crate::paths;
+use crate::process::say;
 
 /// A file or directory of the host that the guest gets.
 #[derive(Clone, Debug)]
@@ -112,7 +112,7 @@ impl Vm {
 
     /// Installs and fetches what a guest with this kernel needs, where it is missing.
     pub(crate) fn provide(series: Series) -> Result<()> {
-        apt::ensure_program(QEMU, "qemu-system-x86", "running a guest kernel")?;
+        Qemu::provide()?;
         kernel::fetch(series).map(drop)
     }
 
@@ -124,7 +124,7 @@ impl Vm {
         if self.icount && self.smp != 1 {
             bail!("counting instructions (--append-icount) works with one processor only: use --smp 1");
         }
-        apt::ensure_program(QEMU, "qemu-system-x86", "running a guest kernel")?;
+        let qemu = Qemu::provide()?;
         let kernel = kernel::fetch(self.kernel)?;
 
         let directory = paths::target().join("vm");
@@ -149,14 +149,14 @@ impl Vm {
             "booting kernel {} ({} MiB, {} CPUs)",
             kernel.release, self.memory, self.smp
         ));
-        let ended = self.boot(&kernel.image, &initramfs, &log, &marker);
+        let ended = self.boot(&qemu, &kernel.image, &initramfs, &log, &marker);
         fs::remove_file(&initramfs).with_context(|| format!("cannot remove {}", initramfs.display()))?;
         Ok(VmOutcome { ended: ended?, log })
     }
 
-    fn boot(&self, kernel: &Path, initramfs: &Path, log: &Path, marker: &str) -> Result<Ended> {
+    fn boot(&self, qemu: &Qemu, kernel: &Path, initramfs: &Path, log: &Path, marker: &str) -> Result<Ended> {
         let file = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
-        let mut command = dies_with_us(QEMU);
+        let mut command = qemu.command();
         command.args(["-accel", "tcg", "-cpu", "max", "-no-reboot", "-nic", "none"]);
         command.args(["-display", "none", "-monitor", "none", "-serial", "stdio"]);
         // Not `-nographic`: a machine without graphics has its firmware talk on the serial console.
@@ -170,7 +170,7 @@ impl Vm {
         // A kernel fault that a tracing program provokes must end the run, not pass unnoticed.
         command.args(["-append", "console=ttyS0 quiet panic=-1 oops=panic"]);
         command.stdin(Stdio::null()).stdout(Stdio::piped());
-        let child = command.spawn().with_context(|| format!("cannot start {QEMU}"))?;
+        let child = command.spawn().context("cannot start QEMU")?;
         let mut guest = Guest(child);
         let console = guest.0.stdout.take().context("the guest has no console")?;
         let out: Box<dyn io::Write + Send> = if self.shown {
@@ -192,16 +192,6 @@ impl Drop for Guest {
         let _ended = self.0.kill();
         let _reaped = self.0.wait();
     }
-}
-
-/// Even a killed xtask must not leave a guest behind that keeps a core busy; util-linux ties the two together.
-fn dies_with_us(program: &str) -> Command {
-    if process::find_on_path("setpriv").is_none() {
-        return Command::new(program);
-    }
-    let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL", program]);
-    command
 }
 
 /// Removes the file systems of runs that were killed: each is as large as what the guest got.

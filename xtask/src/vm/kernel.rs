@@ -141,36 +141,7 @@ fn download(package: &str, cache: &Path) -> Result<()> {
         "fetching kernel package {package} (about 70 to 110 MB)"
     ));
     let release = package.trim_start_matches("linux-image-");
-    // Unpacked aside and renamed when complete, so that an interrupted download leaves no half kernel.
-    let part = cache.join(format!(".part-{}-{release}", std::process::id()));
-    let tree = part.join("tree");
-    fs::create_dir_all(&tree).with_context(|| format!("cannot create {}", tree.display()))?;
-    let outcome = unpack(package, &part, &tree, &cache.join(release));
-    fs::remove_dir_all(&part).with_context(|| format!("cannot remove {}", part.display()))?;
-    outcome
-}
-
-fn unpack(package: &str, part: &Path, tree: &Path, finished: &Path) -> Result<()> {
-    let mut fetch = Command::new("apt-get");
-    // As root, apt would fetch as its own user, who cannot write here, and warn about it.
-    fetch
-        .args(["-qq", "-o", "APT::Sandbox::User=root", "download", package])
-        .current_dir(part);
-    process::stdout_of(&mut fetch, "fetching the kernel package")?;
-    let deb = fs::read_dir(part)?
-        .filter_map(Result::ok)
-        .map(|entry| entry.path())
-        .find(|path| path.extension().is_some_and(|extension| extension == "deb"))
-        .with_context(|| format!("apt-get download {package} left no package file"))?;
-    let mut extract = Command::new("dpkg");
-    extract.arg("-x").args([&deb, tree]);
-    process::stdout_of(&mut extract, "unpacking the kernel package")?;
-    if let Err(error) = fs::rename(tree, finished)
-        && !finished.is_dir()
-    {
-        return Err(error).with_context(|| format!("cannot move the kernel to {}", finished.display()));
-    }
-    Ok(())
+    apt::unpack(&[package.to_owned()], &cache.join(release))
 }
 
 /// A kernel module, decompressed.
