@@ -19,6 +19,8 @@ use crate::{apt, bench, demo, ebpf, fuzz, paths};
 const GUEST_TRACER: &str = "/usr/local/bin/tracer";
 /// Where the guest has the programs that leak.
 const GUEST_LEAKING: &str = "/usr/local/lib/leaking";
+/// As much of a dead guest's console is shown again at the end: an oops with its registers and its stack.
+const CONSOLE_LINES: usize = 90;
 /// A kernel test run that takes longer than this hangs.
 const KERNEL_TESTS: Duration = Duration::from_mins(30);
 
@@ -27,11 +29,17 @@ pub(crate) fn run(filter: Option<&str>) -> bool {
     let mut session = Session {
         total: Tally::default(),
         failures: Vec::new(),
+        consoles: Vec::new(),
     };
     session.all(filter);
     if session.total.is_empty() && session.failures.is_empty() {
         session.failures.push("no test matches".to_owned());
         session.total.failed += 1;
+    }
+    for (name, end) in &session.consoles {
+        say(format_args!("==== {name}: the end of what its console said ===="));
+        // Nobody may be reading any more; the counts matter all the same.
+        let _closed = io::stdout().write_all(end);
     }
     for failure in &session.failures {
         say(format_args!("failed: {failure}"));
@@ -43,6 +51,8 @@ pub(crate) fn run(filter: Option<&str>) -> bool {
 struct Session {
     total: Tally,
     failures: Vec<String>,
+    /// Guests that died, and the end of what they said: shown last, for often the end of a log is all that is kept.
+    consoles: Vec<(String, Vec<u8>)>,
 }
 
 /// The programs that the kernel tests need.
@@ -119,15 +129,20 @@ impl Session {
         });
         for (series, tally) in guests {
             let name = format!("kernel tests, kernel {series}");
+            let mut died = None;
             self.tests(&name, filter, || {
                 let Guest { tally, log, took } = tally.map_err(|_| anyhow!("the run panicked"))??;
                 io::stdout().write_all(&log).context("cannot show the log")?;
+                if tally.is_err() {
+                    died = Some(last_lines(&log, CONSOLE_LINES).to_vec());
+                }
                 say(format_args!(
                     "it ran for {:.1} s, beside the other",
                     took.as_secs_f64()
                 ));
                 tally
             });
+            self.consoles.extend(died.map(|end| (name, end)));
         }
     }
 
@@ -291,6 +306,13 @@ fn guest_kernel_tests(series: Series, programs: &Programs, filter: Option<&str>)
     })
 }
 
+fn last_lines(log: &[u8], count: usize) -> &[u8] {
+    let ends = log.iter().enumerate().rev().filter(|(_, byte)| **byte == b'\n');
+    // The last one ends the last line.
+    let start = ends.map(|(at, _)| at + 1).nth(count).unwrap_or(0);
+    log.get(start..).unwrap_or_default()
+}
+
 /// Runs a command that prints closing lines; its output passes through.
 fn counted(command: &mut Command, mut out: impl Write) -> Result<Tally> {
     command.stdin(Stdio::null()).stdout(Stdio::piped());
@@ -335,6 +357,13 @@ mod tests {
     }
 
     #[test]
+    fn of_a_log_the_last_lines_are_kept() {
+        assert_eq!(last_lines(b"one\ntwo\nthree\n", 2), b"two\nthree\n");
+        assert_eq!(last_lines(b"one\ntwo\n", 2), b"one\ntwo\n");
+        assert_eq!(last_lines(b"", 2), b"");
+    }
+
+    #[test]
     fn output_is_counted_while_it_passes_through() {
         let mut echo = Command::new("echo");
         echo.arg("test result: ok. 2 passed; 0 failed; 1 ignored; 0 measured");
@@ -349,6 +378,7 @@ mod tests {
         let mut session = Session {
             total: Tally::default(),
             failures: Vec::new(),
+            consoles: Vec::new(),
         };
         session.tests("filtered", Some("x"), || Ok(Tally::default()));
         assert!(session.failures.is_empty());
