@@ -21,7 +21,20 @@ pub(crate) struct Watch {
     alerts: Vec<Value>,
     stalls: Vec<Value>,
     summary: Option<Value>,
+    skipped_told: u64,
 }
+
+/// What the books call lost, but for what the kernel skipped.
+const LOST: [&str; 6] = [
+    "ring_full",
+    "map_full",
+    "unreadable",
+    "probe_misses",
+    "rejected",
+    "untracked",
+];
+/// Program runs that the kernel skipped.
+const SKIPPED: &str = "program_misses";
 
 impl Watch {
     /// Starts it and waits until it is attached.
@@ -49,6 +62,7 @@ impl Watch {
             alerts: Vec::new(),
             stalls: Vec::new(),
             summary: None,
+            skipped_told: 0,
         };
         let first = watch
             .lines
@@ -81,6 +95,9 @@ impl Watch {
         match record["type"].as_str() {
             Some("alert") => self.alerts.push(record),
             Some("stall") => self.stalls.push(record),
+            Some("loss") if record["cause"] == SKIPPED => {
+                self.skipped_told += record["count"].as_u64().unwrap_or(0);
+            }
             Some("summary") => self.summary = Some(record),
             _ => {}
         }
@@ -153,31 +170,42 @@ impl Watch {
         self.alerts.iter().filter(move |alert| alert["status"] == status)
     }
 
-    /// Ends the tracer; gives the number of events that its books call lost.
-    pub(crate) fn finish(mut self) -> Result<u64> {
+    /// Ends the tracer; gives its last account.
+    pub(crate) fn finish(mut self) -> Result<Account> {
         if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
             kill_process(pid, Signal::INT).context("cannot end the tracer")?;
         }
         self.listen(Duration::from_secs(10))?;
         let summary = self.summary.as_ref().context("the tracer gave no summary")?;
-        let books = &summary["books"];
-        [
-            "ring_full",
-            "map_full",
-            "unreadable",
-            "program_misses",
-            "probe_misses",
-            "rejected",
-            "untracked",
-        ]
-        .into_iter()
-        .map(|cause| {
-            books[cause]
+        let count = |value: &Value, what: &str| {
+            value
                 .as_u64()
-                .with_context(|| format!("the summary's books lack {cause}"))
+                .with_context(|| format!("the summary lacks {what}"))
+        };
+        let mut lost = 0;
+        for cause in LOST {
+            lost += count(&summary["books"][cause], cause)?;
+        }
+        Ok(Account {
+            lost,
+            skipped: count(&summary["books"][SKIPPED], SKIPPED)?,
+            skipped_told: self.skipped_told,
+            open: count(&summary["total"]["open"], "total.open")?,
         })
-        .sum()
     }
+}
+
+/// What the tracer's books say at the end.
+pub(crate) struct Account {
+    /// Events that were lost.
+    pub(crate) lost: u64,
+    /// Program runs that the kernel skipped, whatever socket they concerned: an interrupt on top of the same program,
+    /// which no tracer can keep from happening.
+    pub(crate) skipped: u64,
+    /// How many of them `loss` records told.
+    pub(crate) skipped_told: u64,
+    /// Connections that it believes to be open.
+    pub(crate) open: u64,
 }
 
 impl Drop for Watch {
