@@ -247,7 +247,9 @@ fn slow_growth(r: &mut Random, s: &mut Scene) {
     let every = r.uniform(5.0, 60.0);
     let horizon = s.horizon();
     let most = rate * (1.0 + growth);
-    let times = r.arrivals_varying(most, 0.0, horizon, |at| rate * (1.0 + growth * at / horizon));
+    let times = r.arrivals_varying(most, 0.0, horizon, |at| {
+        (1.0 + growth * at / horizon) / (1.0 + growth)
+    });
     s.open(times).live(|| r.exponential(life)).every(every);
 }
 

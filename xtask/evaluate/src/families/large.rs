@@ -57,7 +57,12 @@ fn big_proxy(r: &mut Random, s: &mut Scene) {
         .close(|_| 1.0 + r.exponential(life))
         .every(30.0);
     let every = r.uniform(1.0, 60.0);
-    let times = r.arrivals_varying(rate * (1.0 + swing), 0.0, s.horizon(), daily(rate, swing, phase));
+    let times = r.arrivals_varying(
+        rate * (1.0 + swing),
+        0.0,
+        s.horizon(),
+        daily(1.0 / (1.0 + swing), swing, phase),
+    );
     s.open(times).live(|| r.exponential(life)).every(every);
     s.limit(LIMIT);
 }

@@ -48,7 +48,12 @@ pub fn daily(base: f64, swing: f64, phase: f64) -> impl Fn(f64) -> f64 {
 /// Arrivals that follow the time of day, which is any at the start.
 pub fn daily_arrivals(r: &mut Random, s: &Scene, base: f64, swing: f64) -> Vec<f64> {
     let phase = r.uniform(0.0, TAU);
-    r.arrivals_varying(base * (1.0 + swing), 0.0, s.horizon(), daily(base, swing, phase))
+    r.arrivals_varying(
+        base * (1.0 + swing),
+        0.0,
+        s.horizon(),
+        daily(1.0 / (1.0 + swing), swing, phase),
+    )
 }
 
 /// A pool that replaces each connection at a maximum lifetime.

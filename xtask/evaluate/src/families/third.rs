@@ -61,7 +61,7 @@ fn plenty(limit: u32) -> usize {
 
 /// Arrivals of at most so many per second, of which there are this share at a moment.
 fn busy(r: &mut Random, most: f64, (from, to): Span, share: impl Fn(f64) -> f64) -> Vec<f64> {
-    r.arrivals_varying(most, from, to, |at| most * share(at))
+    r.arrivals_varying(most, from, to, share)
 }
 
 /// How much of the most there is when it follows the time of day.

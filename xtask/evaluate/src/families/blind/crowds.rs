@@ -153,7 +153,7 @@ fn game_evenings(r: &mut Random, s: &mut Scene) {
         } else {
             0.0
         };
-        most * calendar.evening(at) * (1.0 + news)
+        calendar.evening(at) * (1.0 + news) / (1.0 + growth)
     });
     s.open(times)
         .live(|| r.lognormal(median, 1.0).min(14.0 * HOUR))
