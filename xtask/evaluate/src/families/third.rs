@@ -42,36 +42,36 @@ pub(super) fn families() -> Vec<Family> {
 }
 
 /// A leak that uses up a limit in so many hours: its rate, and from when on there is one.
-fn fills(r: &mut Random, s: &mut Scene, limit: u32, (low, high): (f64, f64)) -> (f64, f64) {
+pub(super) fn fills(r: &mut Random, s: &mut Scene, limit: u32, (low, high): (f64, f64)) -> (f64, f64) {
     let rate = f64::from(limit) / (r.log_uniform(low, high) * HOUR);
     (rate, begins_to_leak(r, s, limit, rate))
 }
 
 /// The same for what leaks day and night: the world ends some time after the limit is reached.
-fn fills_evenly(r: &mut Random, s: &mut Scene, limit: u32, hours: (f64, f64)) -> (f64, f64) {
+pub(super) fn fills_evenly(r: &mut Random, s: &mut Scene, limit: u32, hours: (f64, f64)) -> (f64, f64) {
     let (rate, from) = fills(r, s, limit, hours);
     s.lasts(s.horizon().min(from + 4.0 * f64::from(limit) / rate));
     (rate, from)
 }
 
 /// More than may be forgotten at a limit.
-fn plenty(limit: u32) -> usize {
+pub(super) fn plenty(limit: u32) -> usize {
     whole(1.2 * f64::from(limit))
 }
 
 /// Arrivals of at most so many per second, of which there are this share at a moment.
-fn busy(r: &mut Random, most: f64, (from, to): Span, share: impl Fn(f64) -> f64) -> Vec<f64> {
+pub(super) fn busy(r: &mut Random, most: f64, (from, to): Span, share: impl Fn(f64) -> f64) -> Vec<f64> {
     r.arrivals_varying(most, from, to, share)
 }
 
 /// How much of the most there is when it follows the time of day.
-fn tide(r: &mut Random, (low, high): (f64, f64)) -> impl Fn(f64) -> f64 + use<> {
+pub(super) fn tide(r: &mut Random, (low, high): (f64, f64)) -> impl Fn(f64) -> f64 + use<> {
     let swing = r.uniform(low, high);
     daily(1.0 / (1.0 + swing), swing, r.uniform(0.0, TAU))
 }
 
 /// Parts what happens into what is forgotten and what ends well, until plenty is forgotten.
-fn forget_plenty(r: &mut Random, times: Vec<f64>, share: f64, limit: u32) -> (Vec<f64>, Vec<f64>) {
+pub(super) fn forget_plenty(r: &mut Random, times: Vec<f64>, share: f64, limit: u32) -> (Vec<f64>, Vec<f64>) {
     let (mut forgotten, mut well) = forget(r, times, f64::NEG_INFINITY, share);
     if let Some(end) = forgotten.get(plenty(limit)).copied() {
         forgotten.retain(|at| *at < end);
@@ -81,7 +81,7 @@ fn forget_plenty(r: &mut Random, times: Vec<f64>, share: f64, limit: u32) -> (Ve
 }
 
 /// The most of these at a moment.
-fn peak(spans: &[Span]) -> usize {
+pub(super) fn peak(spans: &[Span]) -> usize {
     let mut ends: Vec<f64> = spans.iter().map(|(_, end)| *end).collect();
     let mut starts: Vec<f64> = spans.iter().map(|(start, _)| *start).collect();
     ends.sort_by(f64::total_cmp);
