@@ -9,6 +9,7 @@ mod backstop;
 mod cadence;
 mod census;
 mod describe;
+mod dormant;
 pub mod evidence;
 pub mod finding;
 mod judge;

@@ -174,7 +174,12 @@ impl Alert {
             self.peak = open;
             self.at_peak = (watch.opened, watch.closed, watch.closed_gone);
         }
-        if open > self.peak / DRAINED {
+        let is_drained = match self.basis {
+            // The others come and go.
+            Basis::Dormant => watch.dormant.as_ref().is_none_or(|dormant| dormant.is_drained()),
+            _ => open <= self.peak / DRAINED,
+        };
+        if !is_drained {
             return None;
         }
         let (_, closed, closed_gone) = self.at_peak;

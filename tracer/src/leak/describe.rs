@@ -87,7 +87,8 @@ pub fn leak(sight: &Sight, ledger: &Ledger, thresholds: &Thresholds, now: Time) 
         .per_hour
         .zip(standing)
         .and_then(|(rate, standing)| forecast(rate, &standing, picture.as_ref()));
-    let class = class(&census, key.direction(), used.is_some_and(Use::is_unused));
+    let is_unused = sight.basis == Basis::Dormant || used.is_some_and(Use::is_unused);
+    let class = class(&census, key.direction(), is_unused);
     let explanations = explanations(&Circumstances {
         window: now.since(sight.since),
         class,

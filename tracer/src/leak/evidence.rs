@@ -158,6 +158,8 @@ pub enum Basis {
     },
     /// They are replaced as they get old, and there are ever more of them.
     Renewed,
+    /// Ever more of them have been silent for longer than any idle timeout, whatever the others do.
+    Dormant,
     /// They took that much of the limit, evenly and without closing, faster than periods can tell.
     Surge,
     /// They were there when the tracer came.

@@ -10,7 +10,7 @@ use super::{
     surge::Pace,
     thresholds::Thresholds,
     usage::{self, Usage, Use},
-    watch::{Candidate, Key, Population, Watch},
+    watch::{Candidate, Key, Level, Population, Watch},
     watches::Watches,
 };
 use crate::model::{
@@ -79,10 +79,14 @@ pub fn is_enough(
     if candidate.population == Population::Gone || candidate.teeth.is_some() || candidate.lives.is_some() {
         return is_rollup_of_many(watch, candidate.population, ledger, None, survivors, thresholds);
     }
-    if let Some(growth) = candidate.renewed {
+    if let Some((level, growth)) = candidate.level {
+        let (factor, is_unused) = match level {
+            Level::All => (1.0, is_idle(watch, thresholds, ledger, now)),
+            Level::Dormant => (thresholds.unused_factor, true),
+        };
         return !matches!(watch.key, Key::Peer(..))
-            && f64::from(growth.by) >= candidate.need * spread(watch, thresholds)
-            && is_idle(watch, thresholds, ledger, now);
+            && f64::from(growth.by) >= candidate.need * factor * spread(watch, thresholds)
+            && is_unused;
     }
     let (since, period) = window(watch, candidate);
     let usage = usage_of(watch, candidate, thresholds, ledger, now);

@@ -38,12 +38,21 @@ pub struct Growth {
     pub counts: (u64, u64),
 }
 
-/// Time from the end of the first period to that of the last.
-pub fn window() -> Duration {
-    rings::period(SCALE) * (PERIODS - 1)
+/// Time from the end of the first period of a scale to that of the last.
+pub fn window(scale: usize) -> Duration {
+    rings::period(scale) * (PERIODS - 1)
 }
 
 impl Levels {
+    /// Nothing is known.
+    pub const NONE: Self = Self {
+        levels: [Level {
+            least: 0,
+            counts: (0, 0),
+        }; PERIODS as usize],
+        known: 0,
+    };
+
     /// A period ends.
     pub fn turn(&mut self, least: u32, counts: (u64, u64)) {
         self.levels.rotate_left(1);

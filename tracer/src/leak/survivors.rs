@@ -11,13 +11,15 @@ use super::{
     Detector,
     alert::{Alert, Ground},
     backstop::Backstop,
+    dormant::{self, Dormant},
     evidence::Basis,
     finding::Finding,
     judge::{accumulated, is_explained, is_surge, watch},
     lineage::{Lineage, Program},
+    rings::{Picture, Step},
     thresholds::Thresholds,
     unanswered::Unanswered,
-    watch::{Candidate, Key, Population, Watch},
+    watch::{Candidate, Key, Level, Population, Watch},
     watches::{PHASES, Watches},
 };
 use crate::model::{
@@ -133,6 +135,9 @@ impl SurvivorRule {
         watch.limit = standing.and_then(|standing| standing.limit);
         watch.left = standing.and_then(|standing| Some(standing.limit?.saturating_sub(standing.used.into())));
         watch.advance(now, &self.thresholds, &mut self.scratch);
+        if ledger.tells_traffic() {
+            look_for_dormant(watch, &self.thresholds, ledger, now, &mut self.scratch);
+        }
         self.candidates
             .extend(self.scratch.drain(..).map(|candidate| (slot, candidate)));
     }
@@ -309,6 +314,37 @@ impl Detector for SurvivorRule {
     fn is_suspicious(&self, _now: Time, _ledger: &Ledger) -> bool {
         !self.awaiting.is_empty()
     }
+}
+
+/// Looks, now and then, how many connections nobody uses any more.
+fn look_for_dormant(
+    watch: &mut Watch,
+    thresholds: &Thresholds,
+    ledger: &Ledger,
+    now: Time,
+    candidates: &mut Vec<Candidate>,
+) {
+    let step = Step::of(now, watch.phase);
+    if !dormant::is_due(watch.dormant_looked, step) || matches!(watch.key, Key::Peer(..)) {
+        return;
+    }
+    watch.dormant_looked = step;
+    let count = dormant::count(ledger, &watch.key, now, thresholds.silent_for);
+    let (direction, left) = (watch.key.direction(), watch.left);
+    Dormant::look(
+        &mut watch.dormant,
+        step,
+        count,
+        (watch.opened, watch.closed),
+        |scale, growth| {
+            candidates.push(Candidate {
+                need: thresholds.need(scale, direction, left),
+                level: Some((Level::Dormant, growth)),
+                is_growth: true,
+                ..Candidate::shown(Population::All, scale, step, &Picture::default())
+            });
+        },
+    );
 }
 
 /// Notes that a program ended while what it held grew, and what is remembered of a new one.

@@ -2,6 +2,7 @@
 
 use super::{
     cadence::Beat,
+    dormant::Dormant,
     marks::Marks,
     renewal::{self, Levels},
     rings::{Picture, Rings, Step},
@@ -73,6 +74,15 @@ pub enum Population {
     Gone,
 }
 
+/// Which connections make a level.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// All.
+    All,
+    /// Those that have been silent for longer than common idle timeouts.
+    Dormant,
+}
+
 /// A picture that has the shape of a leak, and may be large enough.
 #[derive(Clone, Copy, Debug)]
 pub struct Candidate {
@@ -90,8 +100,8 @@ pub struct Candidate {
     pub teeth: Option<u32>,
     /// It is the last of so many processes that did the same.
     pub lives: Option<u32>,
-    /// It is of a level, and not of generations: by how much that rose.
-    pub renewed: Option<renewal::Growth>,
+    /// It is of a level, and not of generations: of which, and by how much that rose.
+    pub level: Option<(Level, renewal::Growth)>,
     /// Only halves of its window are even: it counts if nobody has used these connections for long.
     pub is_uneven: bool,
     /// It may become the tooth of a saw: whether it is used can be asked only while it is there.
@@ -101,7 +111,7 @@ pub struct Candidate {
 }
 
 impl Candidate {
-    const fn shown(population: Population, scale: usize, at: Step, picture: &Picture) -> Self {
+    pub const fn shown(population: Population, scale: usize, at: Step, picture: &Picture) -> Self {
         Self {
             population,
             scale,
@@ -110,7 +120,7 @@ impl Candidate {
             need: f64::INFINITY,
             teeth: None,
             lives: None,
-            renewed: None,
+            level: None,
             is_uneven: false,
             is_tooth: false,
             is_growth: false,
@@ -167,6 +177,10 @@ pub struct Watch {
     low: u32,
     /// and in those before, where there are some.
     levels: Option<Box<Levels>>,
+    /// What nobody uses any more, where there is some.
+    pub dormant: Option<Box<Dormant>>,
+    /// When that was last looked for.
+    pub dormant_looked: Step,
     /// Processes that ended before while the same of them grew; `None` if nobody has asked yet.
     pub inherited: Option<u32>,
     /// When what grew was last seen in use.
@@ -204,6 +218,8 @@ impl Watch {
             crest: 0,
             low: 0,
             levels: None,
+            dormant: None,
+            dormant_looked: Step::of(at, phase),
             inherited: None,
             worked: None,
             followed: None,
@@ -304,7 +320,7 @@ impl Watch {
             let scale = renewal::SCALE;
             candidates.push(Candidate {
                 need: thresholds.need(scale, self.key.direction(), self.left),
-                renewed: Some(growth),
+                level: Some((Level::All, growth)),
                 is_growth: true,
                 ..Candidate::shown(Population::All, scale, self.all.now(), &Picture::default())
             });

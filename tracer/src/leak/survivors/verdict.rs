@@ -14,7 +14,7 @@ use crate::{
         renewal,
         thresholds::Thresholds,
         usage::{self, Use},
-        watch::{Candidate, Key, Population, Watch},
+        watch::{Candidate, Key, Level, Population, Watch},
         watches::Watches,
     },
     model::{ledger::Ledger, time::Time},
@@ -37,7 +37,7 @@ impl SurvivorRule {
             let Some(watch) = watch(&self.watches, slot) else {
                 continue;
             };
-            if candidate.renewed.is_some() && self.alerts.contains_key(&slot) {
+            if candidate.level.is_some() && self.alerts.contains_key(&slot) {
                 continue;
             }
             if let Some(alert) = self.alerts.get_mut(&slot) {
@@ -69,8 +69,9 @@ impl SurvivorRule {
             {
                 continue;
             }
-            if let Some(growth) = candidate.renewed {
-                self.awaiting.insert(slot, renewed(growth, now));
+            if let Some((level, growth)) = candidate.level {
+                self.awaiting
+                    .insert(slot, of_level(level, candidate.scale, growth, now));
                 continue;
             }
             let (since, period) = window(watch, &candidate);
@@ -206,11 +207,14 @@ impl SurvivorRule {
     }
 }
 
-fn renewed(growth: renewal::Growth, now: Time) -> Ground {
-    let window = renewal::window();
+fn of_level(level: Level, scale: usize, growth: renewal::Growth, now: Time) -> Ground {
+    let window = renewal::window(scale);
     Ground {
         population: Population::All,
-        basis: Basis::Renewed,
+        basis: match level {
+            Level::All => Basis::Renewed,
+            Level::Dormant => Basis::Dormant,
+        },
         picture: None,
         since: now.earlier(window),
         counts: growth.counts,

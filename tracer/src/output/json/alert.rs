@@ -137,6 +137,7 @@ const fn basis(basis: evidence::Basis) -> Basis {
         evidence::Basis::PeerGone { .. } => Basis::PeerGone,
         evidence::Basis::Sawtooth { .. } => Basis::Sawtooth,
         evidence::Basis::Renewed => Basis::Renewed,
+        evidence::Basis::Dormant => Basis::Dormant,
         evidence::Basis::Surge => Basis::Surge,
         evidence::Basis::Accumulated => Basis::Accumulated,
         evidence::Basis::Restarts => Basis::Restarts,

@@ -220,6 +220,8 @@ pub enum Basis {
     Sawtooth,
     /// They are replaced as they get old, and for more than a day there are ever more of them.
     Renewed,
+    /// Ever more of them have been silent for longer than any idle timeout, whatever the others of the group do.
+    Dormant,
     /// They take much of the limit, evenly and without closing, faster than periods can tell.
     Surge,
     /// They were there when the tracer came.
