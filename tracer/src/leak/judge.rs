@@ -6,7 +6,7 @@ use super::{
     alert::{Alert, Ground},
     describe,
     evidence::Basis,
-    rings,
+    renewal, rings,
     surge::Pace,
     thresholds::Thresholds,
     usage::{self, Usage, Use},
@@ -28,6 +28,8 @@ const MATURE: f64 = rings::COHORTS as f64;
 const EXPLAINED: f64 = 0.3;
 /// Connections to each of many peers, on average, from which on it is no mesh.
 const MORE_THAN_A_MESH: u32 = 3;
+/// The same, from which on it is no small pool to each of them, either.
+const MORE_THAN_A_POOL: u32 = 8;
 
 /// A watch, if the slot has one.
 pub fn watch(watches: &Watches, slot: u32) -> Option<&Watch> {
@@ -80,19 +82,13 @@ pub fn is_enough(
         return is_rollup_of_many(watch, candidate.population, ledger, None, survivors, thresholds);
     }
     if let Some((level, growth)) = candidate.level {
-        let (factor, is_unused) = match level {
-            Level::All => (1.0, is_idle(watch, thresholds, ledger, now)),
-            Level::Dormant => (thresholds.unused_factor, true),
-        };
-        return !matches!(watch.key, Key::Peer(..))
-            && f64::from(growth.by) >= candidate.need * factor * spread(watch, thresholds)
-            && is_unused;
+        return is_level_enough(watch, candidate, (level, growth), thresholds, ledger, now);
     }
     let (since, period) = window(watch, candidate);
     let usage = usage_of(watch, candidate, thresholds, ledger, now);
     let usage_is = usage.map(|usage| usage.verdict(thresholds));
-    // As many were in use before, and went.
-    if usage_is == Some(Use::Working) && watch.all.total <= watch.crest {
+    // As many were there before, and went.
+    if !usage_is.is_some_and(Use::is_unused) && watch.all.total <= watch.crest {
         return false;
     }
     if candidate.is_uneven && usage_is != Some(Use::Forgotten) {
@@ -132,6 +128,33 @@ pub fn is_enough(
             survivors,
             thresholds,
         )
+}
+
+/// The same of a level that rises.
+fn is_level_enough(
+    watch: &Watch,
+    candidate: &Candidate,
+    (level, growth): (Level, renewal::Growth),
+    thresholds: &Thresholds,
+    ledger: &Ledger,
+    now: Time,
+) -> bool {
+    let per_second = f64::from(growth.by) / renewal::window(candidate.scale).as_secs_f64();
+    let is_days = rings::period(candidate.scale) * renewal::PERIODS >= DAY;
+    let is_near = watch
+        .left
+        .is_none_or(|left| is_within(left, per_second, thresholds.hurry));
+    let factor = match level {
+        Level::All => 1.0,
+        Level::Dormant => thresholds.unused_factor,
+    };
+    !matches!(watch.key, Key::Peer(..))
+        && f64::from(growth.by) >= candidate.need * factor * spread(watch, thresholds)
+        && match level {
+            Level::All => is_idle(watch, thresholds, ledger, now),
+            // Of sleepers there are ever more until the evening: that can wait for a day, if there is one.
+            Level::Dormant => is_days || is_near,
+        }
 }
 
 /// What connections need more that are spread over peers or processes.
@@ -233,15 +256,16 @@ fn is_rollup_of_many(
     let usage = usage.map(|usage| usage.verdict(thresholds));
     let is_unused = usage.is_some_and(Use::is_unused);
     let is_thick = survivors >= f64::from(parts.saturating_mul(MORE_THAN_A_MESH));
+    let is_very_thick = survivors >= f64::from(parts.saturating_mul(MORE_THAN_A_POOL));
     #[expect(clippy::cast_precision_loss, reason = "a number of descriptors")]
     let has_much = watch
         .limit
         .is_some_and(|limit| f64::from(watch.all.total) >= thresholds.surge * limit as f64);
-    // Connections in use to ever more peers are what service discovery makes, and where they are many to each, their groups
-    // show it; but not where most of what opens is closed again.
+    // Connections in use to ever more peers are what service discovery makes: not where most of what opens is closed
+    // again, nor where there are ever more to each.
     let is_churning = watch.closed.saturating_mul(2) >= watch.opened;
     let is_more = match usage {
-        Some(Use::Working) => has_much && is_churning,
+        Some(Use::Working) => has_much && (is_churning || is_very_thick),
         _ => is_thick || is_unused || has_much,
     } || population == Population::Gone;
     parts >= 2 && (is_more || matches!(watch.key, Key::Peer(..)))
@@ -308,7 +332,11 @@ pub fn accumulated(watch: &Watch, thresholds: &Thresholds, ledger: &Ledger, now:
         return None;
     }
     let mut older = Older::default();
-    for (_, connection) in usage::members(ledger, &watch.key, Population::All) {
+    // A connection whose opening was lost is found later, in a group that was watched from its beginning: those that were
+    // seen to open are no part of this.
+    let members = usage::members(ledger, &watch.key, Population::All)
+        .filter(|(_, connection)| connection.life.opened == Start::Older);
+    for (_, connection) in members {
         older.add(&connection, thresholds.silent_for, now);
     }
     let nearly_all = |count: u32| f64::from(count) >= NEARLY * f64::from(older.all);

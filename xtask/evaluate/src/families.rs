@@ -114,6 +114,7 @@ impl Family {
         }
     }
 
+    #[expect(dead_code, reason = "no set is blind now; the next one will be")]
     const fn blind(self) -> Self {
         Self {
             set: Set::Blind,

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Minutes between two steps.
-const STEP: u64 = 5;
+const STEP: u64 = 10;
 
 /// A fleet whose sessions last for some hours each and are used, and beside it one connection in a step that carries
 /// data once; `lives` is how long each of these stays.
@@ -34,8 +34,8 @@ impl Gateway {
 
     fn run(&mut self, hours: u64, lives: u64) {
         for _ in 0..hours * 60 / STEP {
-            // Sessions of four hours.
-            for _ in 0..4 {
+            // Sessions of eleven hours.
+            for _ in 0..3 {
                 let old = self.fleet.pop_front().unwrap();
                 self.world.close(old);
                 let new = self.world.open();
@@ -62,9 +62,14 @@ impl Gateway {
 #[test]
 fn what_nobody_uses_is_told_beside_a_fleet_that_comes_and_goes() {
     let mut gateway = Gateway::new();
-    gateway.run(14, u64::MAX);
-    let (_, leak) = gateway.world.first();
+    let began = gateway.world.now;
+    gateway.run(30, u64::MAX);
+    let (at, leak) = gateway.world.first();
     assert_eq!(leak.basis, Basis::Dormant);
+    assert!(
+        at - began <= 30 * HOUR,
+        "the limit is days away: it is told after one"
+    );
     assert!(leak.open < 512, "{}: more than half of the limit", leak.open);
     // What was forgotten is closed; the fleet stays.
     for (id, _) in std::mem::take(&mut gateway.silent) {
@@ -80,6 +85,6 @@ fn what_nobody_uses_is_told_beside_a_fleet_that_comes_and_goes() {
 #[test]
 fn idle_connections_that_are_closed_in_time_are_no_leak() {
     let mut gateway = Gateway::new();
-    gateway.run(20, 3 * HOUR);
+    gateway.run(32, 3 * HOUR);
     assert_eq!(gateway.world.told, []);
 }

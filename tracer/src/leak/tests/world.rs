@@ -11,11 +11,11 @@ use crate::{
         thresholds::{Sensitivity, Thresholds},
     },
     model::{
-        connection::{ConnectionId, Direction, ProcessId},
+        connection::{ConnectionId, Direction, Phase, ProcessId},
         event::{EndCause, Event, EventKind, Opening, StateChange},
         ledger::{Ledger, Limits},
         name::Comm,
-        snapshot::Descriptors,
+        snapshot::{Descriptors, Held, Reconciled, Snapshot},
         stack::Opener,
         time::Time,
     },
@@ -108,20 +108,24 @@ impl World {
         self.event(id, EventKind::State(StateChange::PeerClosed));
     }
 
+    fn descriptors(&self, open: u32) -> Descriptors {
+        Descriptors {
+            process: self.process,
+            comm: Comm::from("controller"),
+            used: open + 10 + self.files,
+            sockets: open,
+            limit: Some(self.limit),
+            at: self.at(),
+        }
+    }
+
     /// A second passes.
     pub(super) fn tick(&mut self) {
         self.now += 1;
         let now = self.at();
         if self.now.is_multiple_of(30) {
-            let open = self.ledger.total().open;
-            self.ledger.note_descriptors(Descriptors {
-                process: self.process,
-                comm: Comm::from("controller"),
-                used: open + 10 + self.files,
-                sockets: open,
-                limit: Some(self.limit),
-                at: now,
-            });
+            let table = self.descriptors(self.ledger.total().open);
+            self.ledger.note_descriptors(table);
         }
         self.ledger.tick(now);
         let mut findings = Vec::new();
@@ -148,6 +152,41 @@ impl World {
                 }
             }
             self.tick();
+        }
+    }
+
+    /// A comparison with the kernel's tables, in which these are held, and have been silent for ten minutes.
+    pub(super) fn compare(&mut self, ids: impl IntoIterator<Item = u64>) {
+        let at = self.at();
+        let held = ids.into_iter().map(|id| Held {
+            id: ConnectionId(id),
+            process: self.process,
+            comm: Comm::from("controller"),
+            fd: 3,
+            inode: id,
+            netns: 1,
+            local: ([10, 0, 0, 1], 40_000).into(),
+            peer: ([10, 1, 0, 7], 9090).into(),
+            phase: Phase::Open,
+            at,
+            age_at_least: Duration::ZERO,
+            idle: Duration::from_mins(10),
+            sent: 0,
+            received: 0,
+        });
+        let held: Vec<Held> = held.collect();
+        let open = u32::try_from(held.len()).unwrap();
+        let snapshot = Snapshot {
+            began: at,
+            held,
+            descriptors: vec![self.descriptors(open)],
+            ..Snapshot::default()
+        };
+        let mut facts = Vec::new();
+        self.ledger.begin_snapshot();
+        let _: Reconciled = self.ledger.reconcile(&snapshot, at, |_| true, &mut facts);
+        for fact in &facts {
+            self.rule.observe(fact);
         }
     }
 

@@ -47,7 +47,7 @@ pub(super) fn families() -> Vec<Family> {
     ]
     .concat()
     .into_iter()
-    .map(Family::blind)
+    .map(Family::seen)
     .collect()
 }
 

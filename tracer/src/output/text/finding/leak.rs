@@ -201,9 +201,7 @@ fn story(leak: &Leak, wall: Wall, now: Time) -> String {
             )
         }
         Basis::Renewed => "; they are replaced as they get old, but there are ever more of them".to_owned(),
-        Basis::Dormant => {
-            "; among those that come and go, ever more have been silent for over an hour".to_owned()
-        }
+        Basis::Dormant => "; others come and go, but there are ever more that nobody uses".to_owned(),
         Basis::Surge => "; evenly, and too fast to wait for what becomes of them".to_owned(),
         Basis::Row => "; in a row, which is all that --min-opened asks for".to_owned(),
         Basis::Restarts => "; process after process ended with more than it can have needed".to_owned(),
