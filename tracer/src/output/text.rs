@@ -62,7 +62,7 @@ pub fn losses(books: &Books) -> String {
         .losses()
         .iter()
         .filter(|(_, count)| *count > 0)
-        .map(|(cause, count)| format!("{count} {}", words(*cause)))
+        .map(|(cause, count)| format!("{count} {}", words(*cause, *count)))
         .collect();
     let mut text = if named.is_empty() {
         "nothing was lost".to_owned()
@@ -88,8 +88,12 @@ pub fn losses(books: &Books) -> String {
     text
 }
 
-const fn words(cause: Cause) -> &'static str {
+const fn words(cause: Cause, count: u64) -> &'static str {
     match cause {
+        Cause::Unreadable if count > 1 => "kernel fields unreadable",
+        Cause::ProgramMisses if count > 1 => "program runs skipped by the kernel",
+        Cause::ProbeMisses if count > 1 => "kprobe hits skipped by the kernel",
+        Cause::Rejected if count > 1 => "records not understood",
         Cause::RingFull => "ring buffer full (raise --ring-size)",
         Cause::MapFull => "socket table full (raise --max-connections)",
         Cause::Unreadable => "kernel field unreadable",

@@ -131,7 +131,7 @@ fn losses_are_named_one_by_one_with_their_cure() {
     assert_eq!(
         text::losses(&all),
         "LOST 21 events: 1 ring buffer full (raise --ring-size), 2 socket table full (raise --max-connections), \
-         3 kernel field unreadable, 4 program run skipped by the kernel, 5 record not understood, \
+         3 kernel fields unreadable, 4 program runs skipped by the kernel, 5 records not understood, \
          6 ledger full (raise --max-connections)"
     );
 }
