@@ -18,7 +18,7 @@ pub const NEVER: f64 = f64::INFINITY;
 
 /// Processes and connections of a host over some hours. Times are seconds since the tracer came; what is below zero
 /// was before.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct World {
     /// The family that it is one of.
     pub family: &'static str,
@@ -56,7 +56,7 @@ pub struct Target {
 }
 
 /// A process.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Process {
     /// Process id.
     pub pid: u32,
@@ -73,7 +73,7 @@ pub struct Process {
 }
 
 /// A connection.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Connection {
     /// Who holds it: an index into the processes.
     pub process: usize,
