@@ -119,9 +119,10 @@ impl Alert {
         self.scale.map_or(Duration::ZERO, rings::period)
     }
 
-    /// Whether more than one look says so: two scales, or a basis that implies it.
+    /// Whether more than one look says so: two scales, or a basis that implies it. A saw does not: jobs that wait for each
+    /// other, and are all let go at once, make one, too.
     pub fn was_seen_twice(&self) -> bool {
-        self.scales.count_ones() >= 2 || matches!(self.basis, Basis::Sawtooth { .. } | Basis::Restarts)
+        self.scales.count_ones() >= 2 || self.basis == Basis::Restarts
     }
 
     /// Growth per hour.

@@ -95,7 +95,7 @@ pub fn leak(sight: &Sight, ledger: &Ledger, thresholds: &Thresholds, now: Time) 
         used,
         has_beat: sight.cadence.is_some(),
         share: share(sight.open.0, standing.as_ref()),
-        again: sight.lives > 1 || matches!(sight.basis, Basis::Sawtooth { .. }),
+        again: sight.lives > 1,
         lasts: forecast.map(|forecast| forecast.expected),
     });
     let tier = sight.tier.max(tier(&explanations, sight.seen_twice));

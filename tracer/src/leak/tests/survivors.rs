@@ -357,6 +357,11 @@ fn generations_that_go_all_at_once_are_a_saw() {
     let world = saw(false);
     let (_, leak) = world.first();
     assert!(matches!(leak.basis, Basis::Sawtooth { .. }), "{:?}", leak.basis);
+    assert_eq!(
+        leak.tier,
+        Tier::Suspected,
+        "jobs that wait for each other make one, too"
+    );
 }
 
 #[test]
