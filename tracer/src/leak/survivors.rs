@@ -351,21 +351,28 @@ fn look_for_dormant(
 fn remember_program(lineage: &mut Lineage, watch: &mut Watch, is_told: bool, ledger: &Ledger, now: Time) {
     /// Connections from which on a crowd is one that may come back.
     const CROWD: u32 = 16;
-    let Key::Group(group) = watch.key else {
+    /// All that a process has is known by its name alone, which others have, too: only one that begins soon after is the
+    /// same program.
+    const SOON: Duration = Duration::from_hours(1);
+    let Some(process) = watch.key.process() else {
         return;
     };
+    let is_group = matches!(watch.key, Key::Group(_));
     if watch.inherited.is_none() {
-        let past = lineage.past(&Program::of(&watch.key, ledger), now);
-        watch.inherited = Some(past.map_or(0, |past| past.lives));
+        let past = lineage
+            .past(&Program::of(&watch.key, ledger), now)
+            .filter(|past| is_group || now.since(past.at) < SOON);
+        let lives = past.filter(|_| is_group).map_or(0, |past| past.lives);
+        watch.inherited = Some(lives);
         watch.crest = watch.crest.max(past.map_or(0, |past| past.crest));
     }
     let has_nothing = || {
-        let process = ledger.processes().get(&group.process);
+        let process = ledger.processes().get(&process);
         process.is_none_or(|process| process.tally.open == 0)
     };
     if watch.all.total == 0 && has_nothing() {
         let program = Program::of(&watch.key, ledger);
-        if watch.take_growth() {
+        if is_group && watch.take_growth() {
             lineage.ended(program, now);
         }
         // Nearly all programs have fewer, and there is no need to remember them.

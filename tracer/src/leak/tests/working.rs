@@ -98,3 +98,42 @@ fn what_comes_back_after_a_restart_is_no_surge() {
     world.leak(30, 1, 5);
     assert_eq!(world.first().1.basis, Basis::Surge);
 }
+
+/// Connections to ten peers in turn, five a second.
+fn connect_around(world: &mut World, seconds: u32) -> Vec<u64> {
+    let mut ids = Vec::new();
+    for second in 0..seconds {
+        ids.extend((0..5).map(|number| world.open_to((5 * second + number) % 10)));
+        world.pass(1);
+    }
+    ids
+}
+
+/// A process with ten peers ends, and after this many seconds another one with its name begins; gives what is told.
+fn restart_after(pause: u64) -> usize {
+    let mut world = World::new(1024);
+    let fleet: Vec<u64> = (0..500).map(|number| world.open_to(number % 10)).collect();
+    world.pass(HOUR);
+    for id in fleet {
+        world.close(id);
+    }
+    world.ledger.note_exit(world.process);
+    world.pass(pause);
+    world.process = ProcessId {
+        pid: 4712,
+        start: Time(world.now),
+    };
+    assert_eq!(world.told, []);
+    connect_around(&mut world, 95);
+    world.pass(60);
+    world.told.len()
+}
+
+#[test]
+fn what_a_process_had_in_all_comes_back_after_its_restart_too() {
+    assert_eq!(restart_after(60), 0);
+    assert!(
+        restart_after(2 * HOUR) > 0,
+        "it may be another program of that name"
+    );
+}
