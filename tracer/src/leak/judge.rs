@@ -44,7 +44,8 @@ fn is_within(left: u64, per_second: f64, within: Duration) -> bool {
 }
 
 /// Whether a growth that takes the limit away is worth a word: where the connections are in use, only if the limit is an
-/// hour away and two thirds are taken, for that may be load.
+/// hour away and two thirds are taken, for that may be load. Of a crowd that has just come nobody knows yet whether they
+/// are: it counts as if.
 pub fn is_surge(
     watch: &Watch,
     pace: &Pace,
@@ -58,12 +59,20 @@ pub fn is_surge(
     const NEARLY_FULL: u64 = 2;
     let is_in_use = || {
         let grown = (pace.since, Duration::ZERO);
-        Usage::of(ledger, &watch.key, now, grown, thresholds.silent_for)
-            .is_some_and(|usage| usage.verdict(thresholds) == Use::Working)
+        Usage::of(ledger, &watch.key, now, grown, thresholds.silent_for).map_or_else(
+            || is_crowd(watch, ledger),
+            |usage| usage.verdict(thresholds) == Use::Working,
+        )
     };
     let is_nearly_full = u64::from(watch.all.total) >= left.saturating_mul(NEARLY_FULL);
     is_within(left, pace.per_second, thresholds.surge_within)
         && ((is_within(left, pace.per_second, SOON) && is_nearly_full) || !is_in_use())
+}
+
+/// Whether they are of very many, who have one or two each.
+fn is_crowd(watch: &Watch, ledger: &Ledger) -> bool {
+    matches!(watch.key, Key::Process(_, Direction::Inbound))
+        && watch.all.total < parts(watch, Population::All, ledger).saturating_mul(MORE_THAN_A_MESH)
 }
 
 /// Whether a candidate has enough survivors, now that the ledger can be asked whether they are used.

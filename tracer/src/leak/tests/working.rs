@@ -137,3 +137,22 @@ fn what_a_process_had_in_all_comes_back_after_its_restart_too() {
         "it may be another program of that name"
     );
 }
+
+#[test]
+fn a_crowd_that_has_just_come_is_no_surge_while_there_is_room() {
+    let mut world = World::new(1024);
+    world.direction = Direction::Inbound;
+    world.ledger.expect_traffic();
+    let come = |world: &mut World, seconds: std::ops::Range<u32>| {
+        for second in seconds {
+            for number in 0..4 {
+                world.open_to(4 * second + number);
+            }
+            world.pass(1);
+        }
+    };
+    come(&mut world, 0..130);
+    assert_eq!(world.told, [], "520 of 1024, one of each");
+    come(&mut world, 130..210);
+    assert!(!world.told.is_empty(), "840 of 1024, whoever they are");
+}
