@@ -177,7 +177,7 @@ impl Alert {
         }
         let is_drained = match self.basis {
             // The others come and go.
-            Basis::Dormant => watch.dormant.as_ref().is_none_or(|dormant| dormant.is_drained()),
+            Basis::Dormant => watch.dormant.as_ref().is_none_or(|dormant| dormant.is_drained),
             _ => open <= self.peak / DRAINED,
         };
         if !is_drained {

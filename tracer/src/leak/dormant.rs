@@ -25,9 +25,10 @@ pub struct Dormant {
     /// The least there were in this period of each scale.
     low: [u32; SCALES.len()],
     levels: [Levels; SCALES.len()],
-    /// How many there were then, and the most there ever were.
-    count: u32,
-    peak: u32,
+    /// The most there were since at least half of them went.
+    high: u32,
+    /// Whether at least half of these were gone at the last look.
+    pub is_drained: bool,
 }
 
 /// Whether a look is due, the last being this.
@@ -50,14 +51,9 @@ impl Dormant {
             looked: now,
             low: [0; SCALES.len()],
             levels: [Levels::NONE; SCALES.len()],
-            count: 0,
-            peak: 0,
+            high: 0,
+            is_drained: false,
         }
-    }
-
-    /// Whether most of them are gone.
-    pub const fn is_drained(&self) -> bool {
-        self.count <= self.peak / 2
     }
 
     /// Takes in how many there are, and what opened and closed so far; says at which scales they grow.
@@ -68,11 +64,17 @@ impl Dormant {
         counts: (u64, u64),
         mut grows: impl FnMut(usize, Growth),
     ) {
-        if memory.is_none() && count < FEW {
+        if count < FEW {
+            *memory = None;
             return;
         }
         let dormant = memory.get_or_insert_with(|| Box::new(Self::new(now)));
-        (dormant.count, dormant.peak) = (count, dormant.peak.max(count));
+        dormant.is_drained = count <= dormant.high / 2;
+        dormant.high = if dormant.is_drained {
+            count
+        } else {
+            dormant.high.max(count)
+        };
         let Self {
             looked, low, levels, ..
         } = &mut **dormant;
@@ -91,5 +93,33 @@ impl Dormant {
             }
         }
         *looked = now;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::leak::rings;
+
+    #[test]
+    fn what_has_drained_once_does_not_drain_what_comes_later() {
+        let mut memory = None;
+        let mut seconds = 0;
+        let mut look = |count| {
+            seconds += rings::period(SCALES[0]).as_secs();
+            let now = Step::of(Time(0) + Duration::from_secs(seconds), 0);
+            Dormant::look(&mut memory, now, count, (0, 0), |_, _| {});
+            memory.as_ref().map(|dormant| dormant.is_drained)
+        };
+        assert_eq!([500, 490].map(&mut look), [Some(false); 2]);
+        assert_eq!(
+            [100, 110, 150].map(&mut look),
+            [Some(true), Some(false), Some(false)]
+        );
+        assert_eq!(
+            [7, 8].map(&mut look),
+            [None, Some(false)],
+            "too few are forgotten"
+        );
     }
 }
