@@ -137,28 +137,10 @@ fn taking(r: &mut Random, times: Vec<f64>, (median, sigma, most): (f64, f64, f64
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::number::small;
+    use crate::families::third::tests::use_up_their_limits_if_they_leak;
 
-    const SEEDS: u64 = 5;
-
-    /// Also of the seeds that the tests of all families do not reach.
     #[test]
     fn leaks_use_up_their_limits_and_the_healthy_do_not() {
-        for family in families() {
-            for seed in 0..SEEDS {
-                let world = family.world(seed);
-                let spans: Vec<Span> = world
-                    .connections
-                    .iter()
-                    .map(|one| (one.opened, one.closed))
-                    .collect();
-                let limit = world.processes.iter().map(|process| process.limit).max();
-                let name = format!("{} {seed}", family.name);
-                assert_eq!(world.exhausted.is_finite(), family.leaks, "{name}");
-                assert!(family.leaks || small(peak(&spans)) < limit.unwrap(), "{name}");
-                assert!(spans.len() < 120_000, "{name}: {}", spans.len());
-            }
-        }
+        use_up_their_limits_if_they_leak(super::families());
     }
 }

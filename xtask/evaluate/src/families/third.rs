@@ -103,7 +103,7 @@ fn hold_within<'a>(r: &mut Random, s: &'a mut Scene, spans: &[Span]) -> Batch<'a
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::number::small;
 
@@ -119,7 +119,11 @@ mod tests {
     /// Also of the seeds that the tests of all families do not reach.
     #[test]
     fn leaks_use_up_their_limits_and_the_healthy_do_not() {
-        for family in families() {
+        use_up_their_limits_if_they_leak(families());
+    }
+
+    pub(in super::super) fn use_up_their_limits_if_they_leak(families: Vec<Family>) {
+        for family in families {
             for seed in 0..SEEDS {
                 let world = family.world(seed);
                 let spans: Vec<Span> = world
