@@ -5,6 +5,7 @@ mod bench;
 mod demo;
 mod ebpf;
 mod evaluate;
+mod failures;
 mod fuzz;
 mod layering;
 mod lint;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 
+use crate::failures::Failures;
 use crate::process::{self, say};
 use crate::program::{self, Linking};
 use crate::tally::Tally;
@@ -29,17 +30,18 @@ pub(crate) fn run(filter: Option<&str>) -> bool {
     let mut session = Session {
         total: Tally::default(),
         failures: Vec::new(),
-        consoles: Vec::new(),
+        last_words: Vec::new(),
     };
     session.all(filter);
     if session.total.is_empty() && session.failures.is_empty() {
         session.failures.push("no test matches".to_owned());
         session.total.failed += 1;
     }
-    for (name, end) in &session.consoles {
-        say(format_args!("==== {name}: the end of what its console said ===="));
-        // Nobody may be reading any more; the counts matter all the same.
-        let _closed = io::stdout().write_all(end);
+    for (name, lines) in &session.last_words {
+        say(format_args!("==== {name}: what was said about the failure ===="));
+        for line in lines {
+            println!("{line}");
+        }
     }
     for failure in &session.failures {
         say(format_args!("failed: {failure}"));
@@ -51,8 +53,8 @@ pub(crate) fn run(filter: Option<&str>) -> bool {
 struct Session {
     total: Tally,
     failures: Vec<String>,
-    /// Guests that died, and the end of what they said: shown last, for often the end of a log is all that is kept.
-    consoles: Vec<(String, Vec<u8>)>,
+    /// What failed tests of a step said, or a guest that died: shown last, for often the end of a log is all that is kept.
+    last_words: Vec<(String, Vec<String>)>,
 }
 
 /// The programs that the kernel tests need.
@@ -69,8 +71,8 @@ impl Session {
         let Some(object) = self.prepare("build the kernel programs", ebpf::build) else {
             return;
         };
-        self.tests("unit and command-line tests", filter, || {
-            unit_tests(&object, filter)
+        self.tests("unit and command-line tests", filter, |said| {
+            unit_tests(&object, filter, said)
         });
         self.fuzz(filter);
         let programs = self.prepare("build the program and its kernel tests", || {
@@ -86,25 +88,25 @@ impl Session {
         if let Some(programs) = programs {
             self.kernel_tests(&programs, filter);
             if filter.is_none_or(|filter| filter == "costs") {
-                self.tests("costs", None, || {
+                self.tests("costs", None, |_| {
                     bench::gate(&programs.tracer).map(|()| Tally::PASS)
                 });
             }
         }
         if filter.is_none_or(|filter| filter == "demo") {
-            self.tests("demo", None, || demo::run().map(|()| Tally::PASS));
+            self.tests("demo", None, |_| demo::run().map(|()| Tally::PASS));
         }
     }
 
     fn fuzz(&mut self, filter: Option<&str>) {
         let targets = match fuzz::targets() {
             Ok(targets) => targets,
-            Err(error) => return self.tests("fuzz", None, || Err(error)),
+            Err(error) => return self.tests("fuzz", None, |_| Err(error)),
         };
         for target in targets {
             let name = format!("fuzz {target}");
             if filter.is_none_or(|filter| name.contains(filter)) {
-                self.tests(&name, None, || {
+                self.tests(&name, None, |_| {
                     fuzz::run(Some(&target), fuzz::DEFAULT_SECONDS).map(|_| Tally::PASS)
                 });
             }
@@ -115,8 +117,8 @@ impl Session {
         if filter.is_some_and(|filter| !has_matching_test(&programs.tests, filter)) {
             return;
         }
-        self.tests("kernel tests, this machine", filter, || {
-            native_kernel_tests(programs, filter)
+        self.tests("kernel tests, this machine", filter, |said| {
+            native_kernel_tests(programs, filter, said)
         });
         // Side by side: a guest waits more than it computes.
         let guests = thread::scope(|scope| {
@@ -129,20 +131,20 @@ impl Session {
         });
         for (series, tally) in guests {
             let name = format!("kernel tests, kernel {series}");
-            let mut died = None;
-            self.tests(&name, filter, || {
+            self.tests(&name, filter, |said| {
                 let Guest { tally, log, took } = tally.map_err(|_| anyhow!("the run panicked"))??;
                 io::stdout().write_all(&log).context("cannot show the log")?;
-                if tally.is_err() {
-                    died = Some(last_lines(&log, CONSOLE_LINES).to_vec());
-                }
+                let text = String::from_utf8_lossy(&log);
+                *said = match tally {
+                    Ok(_) => Failures::of_text(&text).into_lines(),
+                    Err(_) => last_lines(&text, CONSOLE_LINES),
+                };
                 say(format_args!(
                     "it ran for {:.1} s, beside the other",
                     took.as_secs_f64()
                 ));
                 tally
             });
-            self.consoles.extend(died.map(|end| (name, end)));
         }
     }
 
@@ -158,10 +160,16 @@ impl Session {
         made
     }
 
-    /// A step with tests; without a filter it must have some.
-    fn tests(&mut self, name: &str, filter: Option<&str>, step: impl FnOnce() -> Result<Tally>) {
+    /// A step with tests; without a filter it must have some. It hands over what was said about failures.
+    fn tests(
+        &mut self,
+        name: &str,
+        filter: Option<&str>,
+        step: impl FnOnce(&mut Vec<String>) -> Result<Tally>,
+    ) {
         let started = header(name);
-        let tally = match step() {
+        let mut said = Vec::new();
+        let tally = match step(&mut said) {
             Ok(tally) => {
                 if tally.is_empty() && filter.is_none() {
                     self.fail(name, "found no tests");
@@ -176,6 +184,9 @@ impl Session {
                 Tally::FAIL
             }
         };
+        if !said.is_empty() {
+            self.last_words.push((name.to_owned(), said));
+        }
         say(format_args!(
             "{name}: {tally} in {:.1} s",
             started.elapsed().as_secs_f64()
@@ -195,7 +206,7 @@ fn header(name: &str) -> Instant {
     Instant::now()
 }
 
-fn unit_tests(object: &Path, filter: Option<&str>) -> Result<Tally> {
+fn unit_tests(object: &Path, filter: Option<&str>, said: &mut Vec<String>) -> Result<Tally> {
     let mut cargo = program::cargo("test", object);
     cargo
         .args(["--workspace", "--exclude", "tracer-ebpf", "--no-fail-fast"])
@@ -206,7 +217,7 @@ fn unit_tests(object: &Path, filter: Option<&str>) -> Result<Tally> {
     } else {
         say("not root: parts of the command-line tests print why they skip, and count as passed");
     }
-    counted(&mut cargo, io::stdout())
+    counted(&mut cargo, io::stdout(), said)
 }
 
 /// The test program compiles what guests have no compilers for; what cannot be compiled here either is skipped there.
@@ -236,7 +247,7 @@ fn has_matching_test(tests: &Path, filter: &str) -> bool {
     })
 }
 
-fn native_kernel_tests(programs: &Programs, filter: Option<&str>) -> Result<Tally> {
+fn native_kernel_tests(programs: &Programs, filter: Option<&str>, said: &mut Vec<String>) -> Result<Tally> {
     let mut command = if process::is_root() {
         Command::new("env")
     } else if process::find_on_path("sudo").is_some() {
@@ -253,7 +264,7 @@ fn native_kernel_tests(programs: &Programs, filter: Option<&str>) -> Result<Tall
     command.args(["timeout", "--kill-after=10", &KERNEL_TESTS.as_secs().to_string()]);
     command.arg(&programs.tests).args(filter);
     process::forget_cargo(&mut command);
-    counted(&mut command, io::stdout())
+    counted(&mut command, io::stdout(), said)
 }
 
 /// What came of the tests in a guest.
@@ -306,30 +317,33 @@ fn guest_kernel_tests(series: Series, programs: &Programs, filter: Option<&str>)
     })
 }
 
-fn last_lines(log: &[u8], count: usize) -> &[u8] {
-    let ends = log.iter().enumerate().rev().filter(|(_, byte)| **byte == b'\n');
-    // The last one ends the last line.
-    let start = ends.map(|(at, _)| at + 1).nth(count).unwrap_or(0);
-    log.get(start..).unwrap_or_default()
+fn last_lines(text: &str, count: usize) -> Vec<String> {
+    let lines: Vec<&str> = text.lines().collect();
+    let last = &lines[lines.len().saturating_sub(count)..];
+    last.iter().map(|line| (*line).to_owned()).collect()
 }
 
-/// Runs a command that prints closing lines; its output passes through.
-fn counted(command: &mut Command, mut out: impl Write) -> Result<Tally> {
+/// Runs a command that prints closing lines; its output passes through, and what failed tests said is kept.
+fn counted(command: &mut Command, mut out: impl Write, said: &mut Vec<String>) -> Result<Tally> {
     command.stdin(Stdio::null()).stdout(Stdio::piped());
     let mut child = command
         .spawn()
         .with_context(|| format!("cannot start `{}`", process::line(command)))?;
     let mut tally = Tally::default();
+    let mut failures = Failures::default();
     let mut output = BufReader::new(child.stdout.take().context("no output to read")?);
     let mut line = Vec::new();
     while output.read_until(b'\n', &mut line)? > 0 {
         // Nobody may be reading any more; the counts matter all the same.
         let _closed = out.write_all(&line);
-        if let Some(part) = Tally::of_line(&String::from_utf8_lossy(&line)) {
+        let text = String::from_utf8_lossy(&line);
+        failures.line(&text);
+        if let Some(part) = Tally::of_line(&text) {
             tally += part;
         }
         line.clear();
     }
+    *said = failures.into_lines();
     let status = child.wait()?;
     judged(tally, status.success(), &format!("{status}"))
 }
@@ -358,19 +372,21 @@ mod tests {
 
     #[test]
     fn of_a_log_the_last_lines_are_kept() {
-        assert_eq!(last_lines(b"one\ntwo\nthree\n", 2), b"two\nthree\n");
-        assert_eq!(last_lines(b"one\ntwo\n", 2), b"one\ntwo\n");
-        assert_eq!(last_lines(b"", 2), b"");
+        assert_eq!(last_lines("one\ntwo\r\nthree\n", 2), ["two", "three"]);
+        assert_eq!(last_lines("one\n", 2), ["one"]);
+        assert!(last_lines("", 2).is_empty());
     }
 
     #[test]
     fn output_is_counted_while_it_passes_through() {
-        let mut echo = Command::new("echo");
-        echo.arg("test result: ok. 2 passed; 0 failed; 1 ignored; 0 measured");
-        let mut out = Vec::new();
-        let tally = counted(&mut echo, &mut out).unwrap();
-        assert_eq!((tally.passed, tally.failed, tally.skipped), (2, 0, 1));
-        assert!(out.starts_with(b"test result"));
+        let mut echo = Command::new("printf");
+        echo.arg("failures:\nleft 1\ntest result: FAILED. 2 passed; 1 failed; 1 ignored; 0 measured\n");
+        let (mut out, mut said) = (Vec::new(), Vec::new());
+        let tally = counted(&mut echo, &mut out, &mut said).unwrap();
+        assert_eq!((tally.passed, tally.failed, tally.skipped), (2, 1, 1));
+        assert!(out.starts_with(b"failures:"));
+        assert_eq!(said.len(), 3);
+        assert_eq!(said[1], "left 1");
     }
 
     #[test]
@@ -378,11 +394,11 @@ mod tests {
         let mut session = Session {
             total: Tally::default(),
             failures: Vec::new(),
-            consoles: Vec::new(),
+            last_words: Vec::new(),
         };
-        session.tests("filtered", Some("x"), || Ok(Tally::default()));
+        session.tests("filtered", Some("x"), |_| Ok(Tally::default()));
         assert!(session.failures.is_empty());
-        session.tests("empty", None, || Ok(Tally::default()));
+        session.tests("empty", None, |_| Ok(Tally::default()));
         assert_eq!((session.failures.len(), session.total.failed), (1, 1));
     }
 }
