@@ -71,6 +71,8 @@ pub struct Irregularities {
 const REORDERING: Duration = Duration::from_secs(5);
 /// Closes kept for that long, at most.
 const EARLY_LIMIT: usize = 1024;
+/// Ends remembered that were inferred, at most.
+const INFERRED_LIMIT: usize = 1024;
 /// How long a released connection is kept for its end: more than the kernel lingers (`tcp_retries2`, about 15 min).
 const LINGER: Duration = Duration::from_mins(20);
 
@@ -91,6 +93,9 @@ pub struct Ledger {
     peers: Table<PeerKey, Aggregate>,
     pub(super) names: HashMap<ProcessId, Comm>,
     pub(super) early: HashMap<ConnectionId, EarlyClose>,
+    /// Connections that ended by inference, and when: the kernel may tell of them yet, for it lets the connections of
+    /// Multipath TCP go long after the descriptor (`__mptcp_close` in `net/mptcp/protocol.c` waits for the other end).
+    inferred: HashMap<ConnectionId, Time>,
     failures: BTreeMap<u16, u64>,
     total: Tally,
     pub(super) irregularities: Irregularities,
@@ -129,6 +134,7 @@ impl Ledger {
             peers: Table::new(limits.groups),
             names: HashMap::default(),
             early: HashMap::default(),
+            inferred: HashMap::default(),
             failures: BTreeMap::new(),
             total: Tally::default(),
             irregularities: Irregularities::default(),
@@ -175,6 +181,7 @@ impl Ledger {
         let before = self.early.len();
         self.early.retain(|_, close| now.since(close.at) < REORDERING);
         self.irregularities.orphans += (before - self.early.len()) as u64;
+        self.inferred.retain(|_, ended| now.since(*ended) < LINGER);
         self.connections.forget_released(now, LINGER);
         let stale = now.earlier(self.limits.retention);
         for group in self.groups.forget_stale(stale) {

@@ -1,6 +1,6 @@
 //! What each event does to its connection.
 
-use super::{EARLY_LIMIT, EarlyClose, Ledger};
+use super::{EARLY_LIMIT, EarlyClose, INFERRED_LIMIT, Ledger};
 use crate::model::{
     connection::{Connection, ConnectionId, Phase},
     event::{EndCause, Opening, StateChange},
@@ -160,7 +160,8 @@ impl Ledger {
         }
         let Some((record, group)) = self.connections.get_mut(id) else {
             // While a snapshot is read, it may be of a socket whose row is not entered yet: no orphan.
-            self.irregularities.orphans += u64::from(self.ended_meanwhile.is_none());
+            let is_orphan = self.ended_meanwhile.is_none() && !self.inferred.contains_key(&id);
+            self.irregularities.orphans += u64::from(is_orphan);
             return;
         };
         let before = record.phase;
@@ -218,7 +219,9 @@ impl Ledger {
             self.established(id, at, facts);
         }
         let Some((record, group)) = self.connections.get_mut(id) else {
-            self.remember_early(id, EarlyClose { at, connected });
+            if !self.inferred.contains_key(&id) {
+                self.remember_early(id, EarlyClose { at, connected });
+            }
             return;
         };
         let (opened, phase, phase_since, life) =
@@ -253,7 +256,14 @@ impl Ledger {
             if let Some(ended) = &mut self.ended_meanwhile {
                 ended.insert(id);
             }
-            self.irregularities.unobserved += u64::from(cause == EndCause::Unobserved);
+            if cause == EndCause::Unobserved {
+                self.irregularities.unobserved += 1;
+                if self.inferred.len() < INFERRED_LIMIT {
+                    self.inferred.insert(id, at);
+                }
+            }
+        } else {
+            self.inferred.remove(&id);
         }
     }
 

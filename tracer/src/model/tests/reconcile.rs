@@ -404,6 +404,25 @@ proptest! {
 }
 
 #[test]
+fn what_is_told_of_a_connection_that_ended_by_inference_is_no_orphan() {
+    let mut books = Books::after(&[accepted(1, 0)]);
+    for ended in [0, 1] {
+        assert_eq!(books.reconcile(&snapshot(vec![])).ended, ended);
+    }
+    assert_eq!(books.ledger.irregularities().unobserved, 1);
+    books.apply(&event(
+        1,
+        110,
+        EventKind::State(crate::model::event::StateChange::ShutDown),
+    ));
+    books.apply(&event(1, 111, EventKind::Released { connected: true }));
+    books.apply(&event(1, 111, EventKind::Ended(EndCause::Destroyed)));
+    books.ledger.tick(at(120));
+    assert_eq!(books.ledger.irregularities().orphans, 0);
+    assert_eq!(books.counts(), (0, 1, 0, 1), "counted once");
+}
+
+#[test]
 fn what_is_told_of_an_unwatched_socket_while_the_snapshot_is_read_is_no_orphan() {
     let mut books = Books::after(&[]);
     books.ledger.begin_snapshot();

@@ -8,7 +8,10 @@ use crate::{
     order::{Kind, Order},
     puppet::{Puppet, at, loopback},
     scene::{OFTEN, SEVERAL_TIMES},
-    stream::Direction::{Inbound, Outbound},
+    stream::{
+        Books,
+        Direction::{Inbound, Outbound},
+    },
     tracer_process::Tracer,
     witness::netstat,
 };
@@ -195,18 +198,42 @@ pub fn multipath(context: &Context) -> anyhow::Result<()> {
     })?;
     let connected = client.done()?;
     let accepted = server.accept(listener, 1)?;
-    let truth = |closed| {
-        let counts = counts(1, closed);
+    let truth = |by_client, by_server| {
         Ledger::default()
-            .both(&client, Outbound, loopback(1), listener.port(), counts)
-            .both(&server, Inbound, loopback(1), listener.port(), counts)
+            .both(
+                &client,
+                Outbound,
+                loopback(1),
+                listener.port(),
+                counts(1, by_client),
+            )
+            .both(
+                &server,
+                Inbound,
+                loopback(1),
+                listener.port(),
+                counts(1, by_server),
+            )
     };
-    let (open, closed) = (truth(0), truth(1));
+    let (open, half, closed) = (truth(0, 0), truth(1, 0), truth(1, 1));
     tracer.expect("open", &open)?;
     tracer.wait(SEVERAL_TIMES)?;
     tracer.expect("still held", &open)?;
+    // The kernel keeps its connection until the other end closes, too: only the descriptors tell.
     client.close(&connected)?;
+    tracer.expect("closed by the client", &half)?;
     server.close(&accepted)?;
     tracer.expect("closed", &closed)?;
-    tracer.stop()?.expect("at the end", &closed)
+    let last = tracer.stop()?;
+    let books = last.summary.books;
+    ensure!(
+        (1..=2).contains(&books.unobserved_ends),
+        "the end of the client's is inferred, and maybe the server's: {books:?}"
+    );
+    ensure!(last.ledger == closed, "at the end: {}", last.ledger);
+    Books {
+        unobserved_ends: 0,
+        ..books
+    }
+    .are_clean()
 }
