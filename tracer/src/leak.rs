@@ -4,6 +4,7 @@
 //! [`survivors::SurvivorRule`] and
 //! [`stall::StallRule`]; [`Rules`] runs them side by side.
 
+mod accumulated;
 mod alert;
 mod backstop;
 mod cadence;

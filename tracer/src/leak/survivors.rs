@@ -9,12 +9,13 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     Detector,
+    accumulated::accumulated,
     alert::{Alert, Ground},
     backstop::Backstop,
     dormant::{self, Dormant},
     evidence::Basis,
     finding::Finding,
-    judge::{accumulated, is_explained, is_surge, watch},
+    judge::{is_explained, is_surge, watch},
     lineage::{Lineage, Program},
     rings::{Picture, Step},
     thresholds::Thresholds,
