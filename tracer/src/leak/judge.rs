@@ -24,6 +24,8 @@ const DAY: Duration = Duration::from_hours(24);
 /// Mature cohorts of a picture.
 #[expect(clippy::cast_precision_loss, reason = "six")]
 const MATURE: f64 = rings::COHORTS as f64;
+/// Cohorts of the newer half of a window, and periods.
+const NEWER: u32 = 3;
 /// Share of a roll-up that findings about its parts must cover to make one about it superfluous.
 const EXPLAINED: f64 = 0.3;
 /// Connections to each of many peers, on average, from which on it is no mesh.
@@ -83,7 +85,7 @@ pub fn is_enough(
     ledger: &Ledger,
     now: Time,
 ) -> bool {
-    let survivors = f64::from(candidate.picture.all());
+    let survivors = survivors(candidate);
     if candidate.teeth.is_some() && has_worked(watch, candidate, now) {
         return false;
     }
@@ -105,7 +107,15 @@ pub fn is_enough(
     }
     let spread = spread(watch, thresholds);
     let is_days = period * describe::WINDOW >= DAY;
-    let per_second = survivors / (period.as_secs_f64() * MATURE);
+    let cohorts = if candidate.is_recent {
+        f64::from(NEWER)
+    } else {
+        MATURE
+    };
+    let per_second = survivors / (period.as_secs_f64() * cohorts);
+    if candidate.is_recent && !is_pressing(watch, per_second, period * NEWER, thresholds) {
+        return false;
+    }
     // What takes longer can wait until it is known to be forgotten, or has gone on for more than a day.
     let can_wait = watch
         .left
@@ -137,6 +147,25 @@ pub fn is_enough(
             survivors,
             thresholds,
         )
+}
+
+/// The survivors that count.
+fn survivors(candidate: &Candidate) -> f64 {
+    if candidate.is_recent {
+        f64::from(candidate.picture.newer())
+    } else {
+        f64::from(candidate.picture.all())
+    }
+}
+
+/// Whether too much of the limit will be in use after so long a wait.
+fn is_pressing(watch: &Watch, per_second: f64, wait: Duration, thresholds: &Thresholds) -> bool {
+    let more = per_second * wait.as_secs_f64();
+    watch.limit.zip(watch.left).is_some_and(|(limit, left)| {
+        #[expect(clippy::cast_precision_loss, reason = "numbers of descriptors")]
+        let (limit, left) = (limit as f64, left as f64);
+        limit - left + more >= thresholds.pressing * limit
+    })
 }
 
 /// The same of a level that rises.
@@ -207,7 +236,12 @@ pub fn usage_of(
     now: Time,
 ) -> Option<Usage> {
     let (since, period) = window(watch, candidate);
-    let grown = (since, period * 2);
+    let skipped = if candidate.is_recent {
+        period * NEWER
+    } else {
+        Duration::ZERO
+    };
+    let grown = (since + skipped, period * 2);
     Usage::of(ledger, &watch.key, now, grown, thresholds.silent_for)
 }
 

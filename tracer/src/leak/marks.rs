@@ -1,5 +1,7 @@
 //! From the pictures of rings to candidates: which of them have the shape of a leak, and what the ones before had.
 
+use std::ops::RangeInclusive;
+
 use super::{rings::SCALES, shape, thresholds::Thresholds, watch::Candidate};
 
 /// What the last pictures showed.
@@ -68,13 +70,20 @@ impl Marks {
         }
         let least = thresholds.unused_factor.min(thresholds.quiet_factor).min(1.0) * need;
         let is_uneven = !grows && scale >= UNEVEN_FROM && shape::is_growth_by_halves(&picture, thresholds);
-        let is_candidate = (is_uneven || (grows && shape::long_flow(&picture) >= thresholds.long_flow))
+        let is_whole = (is_uneven || (grows && shape::long_flow(&picture) >= thresholds.long_flow))
             && survivors >= least;
+        let for_half = 2.0_f64.powf(thresholds.need_power);
+        let is_recent = !is_whole
+            && RECENT.contains(&scale)
+            && f64::from(picture.newer()) >= least * for_half
+            && shape::is_recent_growth(&picture, thresholds);
         vote(
             votes,
-            is_candidate,
+            is_whole || is_recent,
             Candidate {
                 is_uneven,
+                is_recent,
+                need: if is_recent { need * for_half } else { need },
                 ..candidate
             },
             candidates,
@@ -102,6 +111,8 @@ impl Marks {
 
 /// The first scale whose halves are longer than a day: what happens once a day is in each.
 const UNEVEN_FROM: usize = 7;
+/// Scales at which the newer half of a window may do.
+const RECENT: RangeInclusive<usize> = 1..=6;
 /// The first scale at which useless connections are judged: a proxy may leave them half closed for minutes.
 const GONE_FROM: usize = 2;
 /// Share of a tooth that closes at once where it is one.

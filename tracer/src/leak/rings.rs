@@ -128,6 +128,12 @@ impl Picture {
         self.parts()
     }
 
+    /// The survivors of the newer half of the window.
+    pub fn newer(&self) -> u32 {
+        let [_, newer] = self.halves();
+        newer
+    }
+
     fn parts<const N: usize>(&self) -> [u32; N] {
         let mut parts = [0_u32; N];
         for (part, cohorts) in parts.iter_mut().zip(self.survivors.chunks_exact(COHORTS / N)) {

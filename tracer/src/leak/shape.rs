@@ -1,6 +1,9 @@
 //! Whether a picture of survivors has the shape of a leak. Formulas and their reasons: `docs/detection.md`.
 
-use super::{rings::Picture, thresholds::Thresholds};
+use super::{
+    rings::{COHORTS, Picture},
+    thresholds::Thresholds,
+};
 
 /// Whether a picture has the shape of growth that goes on: every third of the window left survivors, it still grows,
 /// and what has become old stays, now and in the longer past (`long`).
@@ -24,6 +27,19 @@ pub fn is_growth_by_halves(picture: &Picture, shape: &Thresholds) -> bool {
     picture.matured > 0
         && picture.young > 0
         && is_even(&picture.halves(), survivors, shape)
+        && flow(picture) >= shape.flow
+        && long_flow(picture) >= shape.long_flow
+}
+
+/// The same of growth that began half a window ago: each newer cohort has its share, and what is young has, too.
+pub fn is_recent_growth(picture: &Picture, shape: &Thresholds) -> bool {
+    let survivors = f64::from(picture.newer());
+    // Two periods of three.
+    let expected_young = survivors * 2.0 / 3.0;
+    let newer = picture.survivors.get(COHORTS / 2..).unwrap_or_default();
+    picture.matured > 0
+        && is_even(newer, survivors, shape)
+        && f64::from(picture.young) >= shape.young * expected_young
         && flow(picture) >= shape.flow
         && long_flow(picture) >= shape.long_flow
 }

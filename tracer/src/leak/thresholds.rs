@@ -70,6 +70,8 @@ pub struct Thresholds {
     /// What takes longer than this to reach the limit can wait: it needs as much as if it were in use, until it has been
     /// silent for `silent_for` or grown for more than a day.
     pub hurry: Duration,
+    /// Share of the limit: where it will be in use before a window is whole, the newer half of the window may do.
+    pub pressing: f64,
     /// Factor on the need where they come in a beat.
     pub beat_factor: f64,
     /// Factor on the need of what is spread over many peers, unless it is unused for longer than `silent_for`.
@@ -125,6 +127,7 @@ impl Thresholds {
             used_factor_time: 2.0,
             used_generations: 10,
             hurry: Duration::from_hours(12),
+            pressing: 0.4,
             beat_factor: 0.45,
             spread_factor: 1.4,
             tooth: 0.25,

@@ -104,6 +104,8 @@ pub struct Candidate {
     pub level: Option<(Level, renewal::Growth)>,
     /// Only halves of its window are even: it counts if nobody has used these connections for long.
     pub is_uneven: bool,
+    /// Only the newer half of its window has grown: it counts if there is no time for the rest.
+    pub is_recent: bool,
     /// It may become the tooth of a saw: whether it is used can be asked only while it is there.
     pub is_tooth: bool,
     /// Whether it is a candidate at all: the pictures that an alert rests on are shown in any case.
@@ -122,6 +124,7 @@ impl Candidate {
             lives: None,
             level: None,
             is_uneven: false,
+            is_recent: false,
             is_tooth: false,
             is_growth: false,
         }

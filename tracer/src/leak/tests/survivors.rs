@@ -106,6 +106,31 @@ fn a_pinged_leak_is_told_although_its_connections_carry_data() {
     assert_eq!(leak.class, Class::Kept);
 }
 
+/// How many are open when a leak is told that opens twelve a minute, without a beat, all in use; `None` if that is not
+/// within 43 min.
+fn told_of_fast_pinged_ones(limit: u64) -> Option<u32> {
+    let mut world = World::new(limit);
+    let mut leaked = Vec::new();
+    for _ in 0..43 * 4 {
+        for pause in [1, 3, 11] {
+            leaked.push(world.open());
+            world.pass_in_use(pause, &leaked.clone());
+        }
+    }
+    world.told.first().map(|(_, finding)| leak(finding).open)
+}
+
+#[test]
+fn where_half_of_the_limit_would_be_gone_half_a_window_does() {
+    let open = told_of_fast_pinged_ones(1024).expect("it is told");
+    assert!(open < 512, "{open} open: more than half of the limit");
+    assert_eq!(
+        told_of_fast_pinged_ones(1 << 16),
+        None,
+        "there is time for the rest"
+    );
+}
+
 /// One connection to each of ever more peers, one every other minute; gives how many there were when it was told.
 fn discover(in_use: bool) -> Option<u32> {
     let mut world = World::new(1024);

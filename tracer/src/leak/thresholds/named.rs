@@ -58,6 +58,7 @@ pub const ALL: &[Named] = named! {
     "used-factor-time" Factor used_factor_time "one more factor where they are and the limit is farther than hurry, unless the window is longer than a day";
     "used-generations" Count used_generations "of 36 parts of the window, those in which they must have opened where they are: pools are resized now and then";
     "hurry" Span hurry "what takes longer to reach the limit needs as much as if it were in use, until it is silent for silent-for or has grown for a day";
+    "pressing" Share pressing "share of the limit: where it will be in use before a window is whole, the newer half of the window may do";
     "beat-factor" Factor beat_factor "factor on the need of connections that come in a beat";
     "spread-factor" Factor spread_factor "factor on the need of connections spread over many peers or processes, unless unused for longer than silent-for";
     "tooth" Share tooth "share of the need that makes a tooth of a saw";
