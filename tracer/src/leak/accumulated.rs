@@ -3,15 +3,22 @@
 use std::time::Duration;
 
 use super::{
+    judge::{MORE_THAN_A_POOL, parts},
     thresholds::Thresholds,
     usage,
     watch::{Key, Population, Watch},
 };
-use crate::model::{connection::Connection, fact::Start, ledger::Ledger, time::Time};
+use crate::model::{
+    connection::{Connection, Direction},
+    fact::Start,
+    ledger::Ledger,
+    time::Time,
+};
 
 /// Whether what was there when the tracer came is a finding, and of which connections: many of which the peer has gone
 /// long ago; a share of the limit that is hardly used, or twice that share that is not busy; or many that have been
-/// silent for longer than any idle timeout, or were never used.
+/// silent for longer than any idle timeout, or were never used. Of all that a process has open to others, only that share
+/// that is hardly used, and not where each peer has a few.
 pub fn accumulated(watch: &Watch, thresholds: &Thresholds, ledger: &Ledger, now: Time) -> Option<Population> {
     /// Useless connections that a process may be about to close.
     const USELESS: u32 = 16;
@@ -19,9 +26,11 @@ pub fn accumulated(watch: &Watch, thresholds: &Thresholds, ledger: &Ledger, now:
     const FEW: u32 = 16;
     /// Nearly all.
     const NEARLY: f64 = 0.9;
-    if matches!(watch.key, Key::Process(..) | Key::Peer(..)) {
+    // What others open to it is a crowd, and a peer has no limit.
+    if matches!(watch.key, Key::Process(_, Direction::Inbound) | Key::Peer(..)) {
         return None;
     }
+    let is_rollup = matches!(watch.key, Key::Process(..));
     let mut older = Older::default();
     // A connection whose opening was lost is found later, in a group that was watched from its beginning: those that were
     // seen to open are no part of this.
@@ -31,7 +40,7 @@ pub fn accumulated(watch: &Watch, thresholds: &Thresholds, ledger: &Ledger, now:
         older.add(&connection, thresholds.silent_for, now);
     }
     let nearly_all = |count: u32| f64::from(count) >= NEARLY * f64::from(older.all);
-    if older.useless >= USELESS {
+    if older.useless >= USELESS && !is_rollup {
         return Some(Population::Gone);
     }
     let limit = watch
@@ -48,7 +57,13 @@ pub fn accumulated(watch: &Watch, thresholds: &Thresholds, ledger: &Ledger, now:
         share >= thresholds.accumulated && is_known && nearly_all(older.hardly_used.max(older.silent));
     let is_silent =
         older.all >= thresholds.accumulated_silent && nearly_all(older.silent.max(older.never_used));
-    (older.all >= FEW && (is_large || is_idle || is_silent)).then_some(Population::All)
+    let is_thick = || older.all >= parts(watch, Population::All, ledger).saturating_mul(MORE_THAN_A_POOL);
+    let is_leak = if is_rollup {
+        is_idle && is_thick()
+    } else {
+        is_large || is_idle || is_silent
+    };
+    (older.all >= FEW && is_leak).then_some(Population::All)
 }
 
 /// The use of connections that were there when the tracer came.

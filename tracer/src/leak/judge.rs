@@ -31,7 +31,7 @@ const EXPLAINED: f64 = 0.3;
 /// Connections to each of many peers, on average, from which on it is no mesh.
 const MORE_THAN_A_MESH: u32 = 3;
 /// The same, from which on it is no small pool to each of them, either.
-const MORE_THAN_A_POOL: u32 = 8;
+pub const MORE_THAN_A_POOL: u32 = 8;
 
 /// A watch, if the slot has one.
 pub fn watch(watches: &Watches, slot: u32) -> Option<&Watch> {

@@ -1,5 +1,6 @@
 //! The rules, each by the sentence it defends.
 
+mod accumulated;
 mod dormant;
 mod loss;
 mod stall;

@@ -483,22 +483,3 @@ fn the_same_history_gives_the_same_findings() {
     };
     assert_eq!(run(), run());
 }
-
-#[test]
-fn what_was_there_at_attach_is_told_and_what_a_loss_hid_is_not_taken_for_it() {
-    let mut world = World::new(100);
-    world.pass(60);
-    world.compare(1..=60);
-    world.pass(5);
-    assert_eq!(world.first().1.basis, Basis::Accumulated);
-
-    let mut world = World::new(100);
-    world.pass(60);
-    let seen: Vec<u64> = (0..60).map(|_| world.open()).collect();
-    world.pass(60);
-    // The opening of one more was lost.
-    world.compare(1..=61);
-    assert_eq!(world.ledger.total().open, 61, "{} were seen", seen.len());
-    world.pass(60);
-    assert_eq!(world.told, []);
-}

@@ -157,6 +157,11 @@ impl World {
 
     /// A comparison with the kernel's tables, in which these are held, and have been silent for ten minutes.
     pub(super) fn compare(&mut self, ids: impl IntoIterator<Item = u64>) {
+        self.compare_to(ids, |_| 7);
+    }
+
+    /// The same, with peers by their last byte.
+    pub(super) fn compare_to(&mut self, ids: impl IntoIterator<Item = u64>, peer: impl Fn(u64) -> u8) {
         let at = self.at();
         let held = ids.into_iter().map(|id| Held {
             id: ConnectionId(id),
@@ -166,7 +171,7 @@ impl World {
             inode: id,
             netns: 1,
             local: ([10, 0, 0, 1], 40_000).into(),
-            peer: ([10, 1, 0, 7], 9090).into(),
+            peer: ([10, 1, 0, peer(id)], 9090).into(),
             phase: Phase::Open,
             at,
             age_at_least: Duration::ZERO,
