@@ -313,7 +313,7 @@ impl Detector for SurvivorRule {
     }
 
     fn is_suspicious(&self, _now: Time, _ledger: &Ledger) -> bool {
-        !self.awaiting.is_empty()
+        !self.awaiting.is_empty() || self.unanswered.is_awaiting()
     }
 }
 

@@ -5,6 +5,7 @@ mod dormant;
 mod loss;
 mod stall;
 mod survivors;
+mod unanswered;
 mod working;
 mod world;
 

@@ -25,6 +25,8 @@ const REPEATED: Duration = Duration::from_secs(3);
 #[derive(Default)]
 pub struct Unanswered {
     told: BTreeMap<GroupKey, Told>,
+    /// Groups that are told if the next comparison agrees, and since when: the end of an attempt may have been lost.
+    awaiting: BTreeMap<GroupKey, Time>,
 }
 
 /// A finding that is not resolved.
@@ -38,6 +40,11 @@ struct Told {
 type Attempts = Vec<(ConnectionId, Connection)>;
 
 impl Unanswered {
+    /// Whether anything waits for a comparison.
+    pub fn is_awaiting(&self) -> bool {
+        !self.awaiting.is_empty()
+    }
+
     /// Looks at all attempts under way.
     pub fn look(
         &mut self,
@@ -75,6 +82,7 @@ impl Unanswered {
                 ));
             }
         }
+        let awaited = std::mem::take(&mut self.awaiting);
         for (group, attempts) in &groups {
             let open = count(attempts);
             let oldest = attempts
@@ -88,6 +96,11 @@ impl Unanswered {
                     news.push(finding(*group, told, Stage::Updated, attempts, ledger, now));
                 }
             } else if open >= thresholds.unanswered && oldest >= Some(thresholds.unanswered_for) {
+                let since = awaited.get(group).copied().unwrap_or(now);
+                if ledger.compared().is_some_and(|compared| compared <= since) {
+                    self.awaiting.insert(*group, since);
+                    continue;
+                }
                 let told = Told {
                     number: *next,
                     peak: open,
@@ -122,7 +135,9 @@ fn attempts(
     let mut groups: BTreeMap<GroupKey, Attempts> = BTreeMap::new();
     if many || !told.is_empty() {
         for (id, connection) in ledger.connections() {
-            if connection.phase == Phase::Connecting && now.since(connection.opened) >= REPEATED {
+            let has_repeated =
+                connection.phase == Phase::Connecting && now.since(connection.opened) >= REPEATED;
+            if has_repeated && !ledger.misses(id) {
                 groups.entry(connection.group).or_default().push((id, connection));
             }
         }

@@ -275,6 +275,11 @@ impl Ledger {
         self.tells_traffic
     }
 
+    /// When the last snapshot was entered.
+    pub fn compared(&self) -> Option<Time> {
+        self.compared
+    }
+
     /// Whether the last snapshot missed a connection: it has probably closed.
     pub fn misses(&self, id: ConnectionId) -> bool {
         self.missing.contains(&id)

@@ -6,10 +6,7 @@ use crate::{
         finding::{Finding, Kind, Resolution, Rule, Stage},
         thresholds::Sensitivity,
     },
-    model::{
-        connection::ProcessId,
-        event::{EventKind, Opening, StateChange},
-    },
+    model::connection::ProcessId,
 };
 
 use super::world::{HOUR, World, leak};
@@ -431,29 +428,6 @@ fn a_process_that_has_used_up_its_descriptors_is_told_with_what_fills_them() {
     };
     assert_eq!((exhaustion.used, exhaustion.limit), (95, 100));
     assert_eq!(exhaustion.groups.len(), Leak::MEMBERS);
-}
-
-#[test]
-fn attempts_that_nobody_answers_pile_up() {
-    let mut world = World::new(1024);
-    for _ in 0..60 {
-        world.next += 1;
-        let opening = Opening {
-            connecting: true,
-            ..world.opening(7)
-        };
-        world.event(world.next, EventKind::Opened(opening));
-        world.tick();
-    }
-    let (_, leak) = world.first();
-    assert_eq!((leak.class, leak.basis), (Class::BlackHole, Basis::Unanswered));
-    let open = world.next;
-    for id in 1..=open {
-        world.event(id, EventKind::State(StateChange::Closed { error: 110 }));
-        world.event(id, EventKind::Released { connected: false });
-    }
-    world.pass(20);
-    assert_eq!(world.stages().last(), Some(&Stage::Resolved(Resolution::Drained)));
 }
 
 #[test]

@@ -155,7 +155,8 @@ impl World {
         }
     }
 
-    /// A comparison with the kernel's tables, in which these are held, and have been silent for ten minutes.
+    /// A comparison with the kernel's tables, in which these are held, in the phases that the books know, and
+    /// have been silent for ten minutes.
     pub(super) fn compare(&mut self, ids: impl IntoIterator<Item = u64>) {
         self.compare_to(ids, |_| 7);
     }
@@ -172,7 +173,7 @@ impl World {
             netns: 1,
             local: ([10, 0, 0, 1], 40_000).into(),
             peer: ([10, 1, 0, peer(id)], 9090).into(),
-            phase: Phase::Open,
+            phase: self.ledger.phase(ConnectionId(id)).unwrap_or(Phase::Open),
             at,
             age_at_least: Duration::ZERO,
             idle: Duration::from_mins(10),
