@@ -168,13 +168,14 @@ fn tell<A: Access>(
 ) -> Option<bool> {
     let (family, state, remote_port) = (sock.family()?, sock.state()?, sock.remote_port()?);
     let listens = state == tcp::LISTEN;
-    // Sockets that were never connected have no remote port; nor have listeners.
-    if remote_port == 0 && !listens {
-        return Some(false);
-    }
     // Listeners are always told: they say who started the connections of others. So is what is tracked: it may have
     // come to a process that no filter names.
     let tracked = table::get(sock.key()).is_some();
+    // Sockets that were never connected have no remote port; nor have listeners. Nor have those whose attempt failed
+    // (`tcp_disconnect`, `net/ipv4/tcp.c`), but these are tracked until they are closed.
+    if remote_port == 0 && !listens && !tracked {
+        return Some(false);
+    }
     if !listens && !tracked && !admit::held(task, tgid, sock) {
         return Some(false);
     }

@@ -76,6 +76,7 @@ impl Snapshots {
         }
         let mut snapshot = Snapshot {
             began,
+            failed: Some(Vec::new()),
             ..Snapshot::default()
         };
         decode_rows(&self.bytes, self.hz, &mut snapshot)?;

@@ -64,6 +64,9 @@ pub fn decode_rows(mut bytes: &[u8], hz: Option<Hz>, snapshot: &mut Snapshot) ->
                 if row.state == tcp::LISTEN {
                     snapshot.listeners.push(row.listener());
                     listener = Some(row);
+                } else if row.peer.port() == 0 {
+                    let id = (row.id != 0).then_some(ConnectionId(row.id));
+                    snapshot.failed.get_or_insert_default().extend(id);
                 } else {
                     match row.held(hz)? {
                         Some(held) => snapshot.held.push(held),

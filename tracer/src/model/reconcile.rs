@@ -49,6 +49,8 @@ impl Ledger {
         let mut reconciled = Reconciled::default();
         let held = HeldRows::of(snapshot);
         let waiting: HashSet<ConnectionId> = snapshot.waiting.iter().map(|waiting| waiting.id).collect();
+        let failed = snapshot.failed.as_ref();
+        let failed = failed.map(|failed| failed.iter().copied().collect::<HashSet<ConnectionId>>());
         let undecided: HashSet<ConnectionId> = snapshot.undecided.iter().copied().collect();
         let missing: HashSet<ConnectionId> = self
             .connections
@@ -56,8 +58,13 @@ impl Ledger {
             .filter(|record| {
                 let id = record.id;
                 let is_there = match record.phase {
-                    // What failed is in no table, and what was released has no descriptor.
-                    Phase::Failed(_) | Phase::Released => true,
+                    // What was released has no descriptor.
+                    Phase::Released => true,
+                    // Not every source shows these. One that has not told its process yet still has its port.
+                    Phase::Failed(_) => {
+                        let is_held = |failed: &HashSet<_>| failed.contains(&id) || held.contains(id);
+                        failed.as_ref().is_none_or(is_held)
+                    }
                     Phase::Unaccepted { .. } => held.contains(id) || waiting.contains(&id),
                     // Nor has what kernel threads hold.
                     _ => held.contains(id) || self.connections.group(record).process == ProcessId::KERNEL,

@@ -28,6 +28,9 @@ pub struct Snapshot {
     pub descriptors: Vec<Descriptors>,
     /// Connections that the kernel side's table had no room for: they are in none of the lists.
     pub untracked: u64,
+    /// Held sockets without a remote port that were seen connecting: their attempts failed. `None` if the source of the
+    /// snapshot does not show such.
+    pub failed: Option<Vec<ConnectionId>>,
     /// Connections of which the source of the snapshot cannot say whether anybody holds them.
     pub undecided: Vec<ConnectionId>,
 }

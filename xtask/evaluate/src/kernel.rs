@@ -164,6 +164,8 @@ impl<'a> Kernel<'a> {
         let at = self.world.time(now);
         let mut snapshot = Snapshot {
             began: at,
+            // Those of attempts that timed out are among the others here.
+            failed: Some(Vec::new()),
             ..Snapshot::default()
         };
         let connections = self

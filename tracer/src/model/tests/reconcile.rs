@@ -10,7 +10,7 @@ use proptest::prelude::*;
 
 use crate::model::{
     connection::{ConnectionId, Direction, Phase, ProcessId},
-    event::{EndCause, Event, EventKind, Opening},
+    event::{EndCause, Event, EventKind, Opening, StateChange},
     fact::Fact,
     ledger::{Ledger, Limits},
     name::Comm,
@@ -48,6 +48,13 @@ fn accepted(id: u64, seconds: u64) -> Event {
         stack: Opener::NOT_ASKED,
     };
     event(id, seconds, EventKind::Opened(opening))
+}
+
+fn opening_of(event: Event) -> Opening {
+    match event.kind {
+        EventKind::Opened(opening) => opening,
+        other => panic!("{other:?}"),
+    }
 }
 
 fn held(id: u64, idle: u64) -> Held {
@@ -410,11 +417,7 @@ fn what_is_told_of_a_connection_that_ended_by_inference_is_no_orphan() {
         assert_eq!(books.reconcile(&snapshot(vec![])).ended, ended);
     }
     assert_eq!(books.ledger.irregularities().unobserved, 1);
-    books.apply(&event(
-        1,
-        110,
-        EventKind::State(crate::model::event::StateChange::ShutDown),
-    ));
+    books.apply(&event(1, 110, EventKind::State(StateChange::ShutDown)));
     books.apply(&event(1, 111, EventKind::Released { connected: true }));
     books.apply(&event(1, 111, EventKind::Ended(EndCause::Destroyed)));
     books.ledger.tick(at(120));
@@ -423,14 +426,45 @@ fn what_is_told_of_a_connection_that_ended_by_inference_is_no_orphan() {
 }
 
 #[test]
+fn a_failed_attempt_whose_close_was_lost_ends_where_the_tables_show_such() {
+    let attempt = Event {
+        kind: EventKind::Opened(Opening {
+            direction: Direction::Outbound,
+            connecting: true,
+            ..opening_of(accepted(1, 0))
+        }),
+        ..accepted(1, 0)
+    };
+    let refused = event(1, 1, EventKind::State(StateChange::Closed { error: 111 }));
+    let of = |failed: Option<Vec<ConnectionId>>| {
+        let mut books = Books::after(&[attempt, refused]);
+        let mut ended = 0;
+        for _ in 0..2 {
+            let failed = failed.clone();
+            ended += books
+                .reconcile(&Snapshot {
+                    failed,
+                    ..snapshot(vec![])
+                })
+                .ended;
+        }
+        let closed = books
+            .facts
+            .iter()
+            .any(|fact| matches!(fact, Fact::FailureClosed { .. }));
+        assert_eq!(closed, ended == 1);
+        ended
+    };
+    assert_eq!(of(None), 0, "nobody can tell");
+    assert_eq!(of(Some(vec![ConnectionId(1)])), 0, "it is held");
+    assert_eq!(of(Some(vec![])), 1);
+}
+
+#[test]
 fn what_is_told_of_an_unwatched_socket_while_the_snapshot_is_read_is_no_orphan() {
     let mut books = Books::after(&[]);
     books.ledger.begin_snapshot();
-    books.apply(&event(
-        1,
-        100,
-        EventKind::State(crate::model::event::StateChange::PeerClosed),
-    ));
+    books.apply(&event(1, 100, EventKind::State(StateChange::PeerClosed)));
     books.apply(&event(1, 100, EventKind::Released { connected: true }));
     let snapshot = snapshot(vec![held(1, 0)]);
     books
@@ -438,10 +472,6 @@ fn what_is_told_of_an_unwatched_socket_while_the_snapshot_is_read_is_no_orphan()
         .reconcile(&snapshot, at(101), |_| false, &mut books.facts);
     books.ledger.tick(at(1000));
     assert_eq!(books.ledger.irregularities().orphans, 0);
-    books.apply(&event(
-        2,
-        1001,
-        EventKind::State(crate::model::event::StateChange::PeerClosed),
-    ));
+    books.apply(&event(2, 1001, EventKind::State(StateChange::PeerClosed)));
     assert_eq!(books.ledger.irregularities().orphans, 1, "any other is one");
 }

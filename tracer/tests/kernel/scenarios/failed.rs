@@ -8,6 +8,7 @@ use crate::{
     ledger::{Ledger, counts, failed},
     puppet::{Puppet, loopback},
     said::Last,
+    scene::{OFTEN, SEVERAL_TIMES},
     stream::{
         Counts,
         Direction::{Inbound, Outbound},
@@ -23,7 +24,7 @@ pub fn refused(context: &Context) -> anyhow::Result<()> {
     let mut client = Puppet::start("tt-client")?;
     // Bound, so that nobody else can listen there meanwhile.
     let closed = server.bind(loopback(1))?;
-    let mut tracer = Tracer::start(context, &[closed.port()])?;
+    let mut tracer = Tracer::start_with(context, &[closed.port()], OFTEN)?;
     let mut ends = Vec::new();
     for _ in 0..5 {
         let end = client.attempt(closed.address)?;
@@ -32,6 +33,8 @@ pub fn refused(context: &Context) -> anyhow::Result<()> {
     }
     let truth = Ledger::default().both(&client, Outbound, loopback(1), closed.port(), failed(5));
     tracer.expect("refused", &truth)?;
+    // Held still, which the comparisons must see: none of them ends by inference.
+    tracer.wait(SEVERAL_TIMES)?;
     // Closing what never was a connection changes nothing.
     client.close(&ends)?;
     let last = tracer.stop()?;
