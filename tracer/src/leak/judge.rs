@@ -10,7 +10,7 @@ use super::{
     surge::Pace,
     thresholds::Thresholds,
     usage::{self, Usage, Use},
-    watch::{Candidate, Key, Level, Population, Watch},
+    watch::{Candidate, Extent, Key, Level, Population, Watch},
     watches::Watches,
 };
 use crate::model::{
@@ -102,18 +102,18 @@ pub fn is_enough(
     if !usage_is.is_some_and(Use::is_unused) && watch.all.total <= watch.crest {
         return false;
     }
-    if candidate.is_uneven && usage_is != Some(Use::Forgotten) {
+    if candidate.extent == Extent::Halves && usage_is != Some(Use::Forgotten) {
         return false;
     }
     let spread = spread(watch, thresholds);
     let is_days = period * describe::WINDOW >= DAY;
-    let cohorts = if candidate.is_recent {
+    let cohorts = if candidate.extent == Extent::NewerHalf {
         f64::from(NEWER)
     } else {
         MATURE
     };
     let per_second = survivors / (period.as_secs_f64() * cohorts);
-    if candidate.is_recent && !is_pressing(watch, per_second, period * NEWER, thresholds) {
+    if candidate.extent == Extent::NewerHalf && !is_pressing(watch, per_second, period * NEWER, thresholds) {
         return false;
     }
     // What takes longer can wait until it is known to be forgotten, or has gone on for more than a day.
@@ -151,7 +151,7 @@ pub fn is_enough(
 
 /// The survivors that count.
 fn survivors(candidate: &Candidate) -> f64 {
-    if candidate.is_recent {
+    if candidate.extent == Extent::NewerHalf {
         f64::from(candidate.picture.newer())
     } else {
         f64::from(candidate.picture.all())
@@ -236,7 +236,7 @@ pub fn usage_of(
     now: Time,
 ) -> Option<Usage> {
     let (since, period) = window(watch, candidate);
-    let skipped = if candidate.is_recent {
+    let skipped = if candidate.extent == Extent::NewerHalf {
         period * NEWER
     } else {
         Duration::ZERO

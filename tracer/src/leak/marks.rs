@@ -2,7 +2,12 @@
 
 use std::ops::RangeInclusive;
 
-use super::{rings::SCALES, shape, thresholds::Thresholds, watch::Candidate};
+use super::{
+    rings::SCALES,
+    shape,
+    thresholds::Thresholds,
+    watch::{Candidate, Extent},
+};
 
 /// What the last pictures showed.
 #[derive(Clone, Copy, Debug, Default)]
@@ -69,21 +74,28 @@ impl Marks {
             });
         }
         let least = thresholds.unused_factor.min(thresholds.quiet_factor).min(1.0) * need;
-        let is_uneven = !grows && scale >= UNEVEN_FROM && shape::is_growth_by_halves(&picture, thresholds);
-        let is_whole = (is_uneven || (grows && shape::long_flow(&picture) >= thresholds.long_flow))
-            && survivors >= least;
+        let is_whole = grows && shape::long_flow(&picture) >= thresholds.long_flow;
+        let is_halves = || !grows && scale >= UNEVEN_FROM && shape::is_growth_by_halves(&picture, thresholds);
         let for_half = 2.0_f64.powf(thresholds.need_power);
-        let is_recent = !is_whole
-            && RECENT.contains(&scale)
-            && f64::from(picture.newer()) >= least * for_half
-            && shape::is_recent_growth(&picture, thresholds);
+        let is_newer_half = || {
+            RECENT.contains(&scale)
+                && f64::from(picture.newer()) >= least * for_half
+                && shape::is_recent_growth(&picture, thresholds)
+        };
+        let found = if survivors >= least && is_whole {
+            Some((need, Extent::Whole))
+        } else if survivors >= least && is_halves() {
+            Some((need, Extent::Halves))
+        } else {
+            is_newer_half().then_some((need * for_half, Extent::NewerHalf))
+        };
+        let (need, extent) = found.unwrap_or((need, Extent::Whole));
         vote(
             votes,
-            is_whole || is_recent,
+            found.is_some(),
             Candidate {
-                is_uneven,
-                is_recent,
-                need: if is_recent { need * for_half } else { need },
+                need,
+                extent,
                 ..candidate
             },
             candidates,

@@ -83,6 +83,17 @@ pub enum Level {
     Dormant,
 }
 
+/// How much of a window has the shape of growth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// Each third.
+    Whole,
+    /// Each half, but not each third: it counts if nobody has used these connections for long.
+    Halves,
+    /// Only the newer half: it counts if there is no time for the rest.
+    NewerHalf,
+}
+
 /// A picture that has the shape of a leak, and may be large enough.
 #[derive(Clone, Copy, Debug)]
 pub struct Candidate {
@@ -102,10 +113,8 @@ pub struct Candidate {
     pub lives: Option<u32>,
     /// It is of a level, and not of generations: of which, and by how much that rose.
     pub level: Option<(Level, renewal::Growth)>,
-    /// Only halves of its window are even: it counts if nobody has used these connections for long.
-    pub is_uneven: bool,
-    /// Only the newer half of its window has grown: it counts if there is no time for the rest.
-    pub is_recent: bool,
+    /// How much of its window has that shape.
+    pub extent: Extent,
     /// It may become the tooth of a saw: whether it is used can be asked only while it is there.
     pub is_tooth: bool,
     /// Whether it is a candidate at all: the pictures that an alert rests on are shown in any case.
@@ -123,8 +132,7 @@ impl Candidate {
             teeth: None,
             lives: None,
             level: None,
-            is_uneven: false,
-            is_recent: false,
+            extent: Extent::Whole,
             is_tooth: false,
             is_growth: false,
         }
