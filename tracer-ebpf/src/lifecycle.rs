@@ -67,7 +67,9 @@ pub fn grafted<A: Access>(ctx: &impl EbpfContext, sock: Sock<A>) {
             return;
         }
     }
-    if table::get(key).is_none() {
+    // A snapshot that found it in the queue an instant ago has told of no accept.
+    let is_told = |there: SockRecord| !matches!(there.stage, stage::FOUND | stage::WAITING);
+    if !table::get(key).is_some_and(is_told) {
         accepted(ctx, sock, Place::Graft);
     }
 }
